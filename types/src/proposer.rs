@@ -1,0 +1,2 @@
+//! The weighted rotation of proposers, bit-exact with the reference.
+//! spec: `types/validator_set.go`, `spec/consensus/proposer-selection.md`.
