@@ -10,10 +10,14 @@ pub mod output;
 pub mod replay;
 pub mod replica;
 pub mod snapshot;
+pub mod tally;
 pub mod timeouts;
+pub mod votes;
 
 pub use input::{Alarm, Input, Judgement, Start, StoredBlock, Timeout, Wait};
 pub use output::{Announcement, Decided, Output, Recipients, SignRequest};
 pub use replay::Record;
 pub use replica::Replica;
+pub use tally::{Added, Tally};
 pub use timeouts::Config;
+pub use votes::Votes;
