@@ -1,1 +1,27 @@
-//! abci.
+//! ABCI 2.0: what the node asks of an application, and how it reaches it.
+//!
+//! An application is anything that implements [`Application`]. The node holds [`Client`]s, which
+//! stand for the application wherever it runs.
+
+pub mod application;
+pub mod request;
+pub mod response;
+
+pub mod client;
+pub mod local;
+pub mod timings;
+
+pub use application::{Application, ApplicationError, Call};
+pub use client::{Client, Connections};
+pub use local::LocalClient;
+pub use request::{
+    ApplySnapshotChunkRequest, BlockRequest, CheckTxKind, CheckTxRequest, CommitInfo,
+    ExtendedCommitInfo, ExtendedVoteSummary, InfoRequest, InitChainRequest,
+    LoadSnapshotChunkRequest, Misbehavior, MisbehaviorKind, OfferSnapshotRequest,
+    PrepareProposalRequest, QueryRequest, VerifyVoteExtensionRequest, VoteFlag, VoteSummary,
+};
+pub use response::{
+    ApplySnapshotChunkResponse, ChunkVerdict, CommitResponse, InfoResponse, InitChainResponse,
+    ProofOp, QueryResponse, Snapshot, SnapshotVerdict, Verdict,
+};
+pub use timings::Timings;
