@@ -1,13 +1,15 @@
 //! The quorum of precommits that decides a block, and the one function that checks it.
 
+use std::collections::BTreeSet;
+
 use crate::block::BlockId;
 use crate::hash::{Address, Hash};
 use crate::height::{ChainId, Height, Round};
-use crate::keys::Signature;
+use crate::keys::{Claim, Signature, verify_batch};
 use crate::power::VotingPower;
 use crate::time::Time;
-use crate::validator::{ValidatorIndex, ValidatorSet};
-use crate::vote::{Extension, Vote};
+use crate::validator::{Validator, ValidatorIndex, ValidatorSet};
+use crate::vote::{Extension, Vote, VoteKind};
 
 /// What became of one validator's precommit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +142,19 @@ pub struct TrustLevel {
     pub denominator: u64,
 }
 
+impl TrustLevel {
+    /// Such a group has an honest validator in it, if the set can be trusted at all.
+    pub const ONE_THIRD: TrustLevel = TrustLevel { numerator: 1, denominator: 3 };
+    /// Two such groups share an honest validator.
+    pub const TWO_THIRDS: TrustLevel = TrustLevel { numerator: 2, denominator: 3 };
+
+    /// Whether `power` is more than this share of `total`. Never, if the denominator is zero.
+    pub fn exceeded_by(self, power: VotingPower, total: VotingPower) -> bool {
+        let needed = u128::from(total.0) * u128::from(self.numerator);
+        needed < u128::from(power.0) * u128::from(self.denominator)
+    }
+}
+
 /// How much a commit must prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
@@ -149,9 +164,49 @@ pub enum Demand {
     /// More than two thirds of this very set; only signatures for the block are looked at, until
     /// they suffice. spec: `VerifyCommitLight`.
     Light,
+    /// As `Light`, but every signature for the block is looked at: what evidence rests on.
+    /// spec: `VerifyCommitLightAllSignatures`.
+    LightEvery,
     /// More than a share of a set that may be another height's, looked up by address.
     /// spec: `VerifyCommitLightTrusting`.
     Trusting(TrustLevel),
+    /// As `Trusting`, but every signature of a member for the block is looked at.
+    /// spec: `VerifyCommitLightTrustingAllSignatures`.
+    TrustingEvery(TrustLevel),
+}
+
+impl Demand {
+    /// The share that must have voted for the block.
+    fn share(self) -> TrustLevel {
+        match self {
+            Demand::Full | Demand::Light | Demand::LightEvery => TrustLevel::TWO_THIRDS,
+            Demand::Trusting(level) | Demand::TrustingEvery(level) => level,
+        }
+    }
+
+    /// Whether the entries must be the set's own, one for each member in order.
+    fn by_index(self) -> bool {
+        match self {
+            Demand::Full | Demand::Light | Demand::LightEvery => true,
+            Demand::Trusting(_) | Demand::TrustingEvery(_) => false,
+        }
+    }
+
+    /// Whether entries are looked at after there are enough.
+    fn every(self) -> bool {
+        match self {
+            Demand::Full | Demand::LightEvery | Demand::TrustingEvery(_) => true,
+            Demand::Light | Demand::Trusting(_) => false,
+        }
+    }
+}
+
+/// An entry of a commit whose signature is to be checked, and whose it is.
+struct Signer<'a> {
+    index: usize,
+    validator: &'a Validator,
+    signature: Signature,
+    bytes: Vec<u8>,
 }
 
 impl CommitSig {
@@ -194,21 +249,170 @@ impl Commit {
         block_id: &BlockId,
         demand: Demand,
     ) -> Result<(), CommitError> {
-        let _ = (chain_id, validators, height, block_id, demand);
-        unimplemented!()
+        let signers = self.signers(chain_id, validators, height, block_id, demand)?;
+        check_signatures(signers)
+    }
+
+    /// As [`Commit::verify`] with [`Demand::Full`] in everything but the signatures.
+    ///
+    /// # Errors
+    /// What is wrong with the commit.
+    pub(crate) fn check_form(
+        &self,
+        chain_id: &ChainId,
+        validators: &ValidatorSet,
+        height: Height,
+        block_id: &BlockId,
+    ) -> Result<(), CommitError> {
+        self.signers(chain_id, validators, height, block_id, Demand::Full).map(drop)
+    }
+
+    /// Whose signatures prove what is demanded, if they are right.
+    fn signers<'a>(
+        &self,
+        chain_id: &ChainId,
+        validators: &'a ValidatorSet,
+        height: Height,
+        block_id: &BlockId,
+        demand: Demand,
+    ) -> Result<Vec<Signer<'a>>, CommitError> {
+        if self.height != height {
+            return Err(CommitError::Height { expected: height, actual: self.height });
+        }
+        if self.block_id != *block_id {
+            return Err(CommitError::Block);
+        }
+        if demand.by_index() && self.signatures.len() != validators.count() {
+            let (expected, actual) = (validators.count(), self.signatures.len());
+            return Err(CommitError::Count { expected, actual });
+        }
+        let total = validators.total_power();
+        let mut signed = VotingPower::ZERO;
+        let mut signers = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (index, entry) in self.signatures.iter().enumerate() {
+            let (address, block_id, timestamp, signature) = match entry {
+                CommitSig::Absent => continue,
+                CommitSig::Nil { .. } if demand != Demand::Full => continue,
+                CommitSig::Nil { validator_address, timestamp, signature } => {
+                    (validator_address, None, *timestamp, *signature)
+                }
+                CommitSig::Commit { validator_address, timestamp, signature } => {
+                    (validator_address, Some(&self.block_id), *timestamp, *signature)
+                }
+            };
+            let validator = if demand.by_index() {
+                member_at(validators, index, address)?
+            } else {
+                let Some((_, validator)) = validators.find(address) else { continue };
+                if !seen.insert(*address) {
+                    return Err(CommitError::Duplicate { address: *address });
+                }
+                validator
+            };
+            if block_id.is_some() {
+                signed = signed.plus(validator.power);
+            }
+            let bytes = self.sign_bytes(chain_id, block_id, timestamp);
+            signers.push(Signer { index, validator, signature, bytes });
+            if !demand.every() && demand.share().exceeded_by(signed, total) {
+                break;
+            }
+        }
+        if !demand.share().exceeded_by(signed, total) {
+            return Err(CommitError::NotEnough { signed, total });
+        }
+        Ok(signers)
+    }
+
+    fn sign_bytes(&self, chain_id: &ChainId, id: Option<&BlockId>, timestamp: Time) -> Vec<u8> {
+        let kind = VoteKind::Precommit;
+        crate::sign_bytes::vote(chain_id, kind, self.height, self.round, id, timestamp)
     }
 
     /// The precommit that entry `index` stands for; none if it is absent.
     pub fn vote(&self, index: ValidatorIndex) -> Option<Vote> {
-        let _ = index;
-        unimplemented!()
+        let (address, block_id, timestamp, signature) =
+            match self.signatures.get(usize::try_from(index.0).ok()?)? {
+                CommitSig::Absent => return None,
+                CommitSig::Commit { validator_address, timestamp, signature } => {
+                    (validator_address, Some(self.block_id), timestamp, signature)
+                }
+                CommitSig::Nil { validator_address, timestamp, signature } => {
+                    (validator_address, None, timestamp, signature)
+                }
+            };
+        Some(Vote {
+            kind: VoteKind::Precommit,
+            height: self.height,
+            round: self.round,
+            block_id,
+            timestamp: *timestamp,
+            validator_address: *address,
+            validator_index: index,
+            signature: *signature,
+            extension: None,
+        })
     }
 
-    /// Weighted median of the times of the votes for the block. spec: `MedianTime`, v0.40's rule.
+    /// Weighted median of the times of the votes for the block. spec: `MedianTime`, v0.40's rule:
+    /// only votes that justify the block have a say in its successor's time. None if nobody voted
+    /// for the block, or an entry is not of the validator at its index.
     pub fn median_time(&self, validators: &ValidatorSet) -> Option<Time> {
-        let _ = validators;
-        unimplemented!()
+        let mut times = Vec::with_capacity(self.signatures.len());
+        let mut total = VotingPower::ZERO;
+        for (index, entry) in self.signatures.iter().enumerate() {
+            if let CommitSig::Commit { validator_address, timestamp, .. } = entry {
+                let validator = member_at(validators, index, validator_address).ok()?;
+                times.push((*timestamp, validator.power));
+                total = total.plus(validator.power);
+            }
+        }
+        times.sort_unstable();
+        let mut below = total.0 / 2;
+        for (time, power) in times {
+            if below <= power.0 {
+                return Some(time);
+            }
+            below -= power.0;
+        }
+        None
     }
+}
+
+/// The validator at an index, if the entry there names it: the address is not signed, so an entry
+/// that names another could move time or blame.
+fn member_at<'a>(
+    validators: &'a ValidatorSet,
+    index: usize,
+    actual: &Address,
+) -> Result<&'a Validator, CommitError> {
+    let validator = validators.validators().get(index).ok_or(CommitError::Count {
+        expected: validators.count(),
+        actual: index.saturating_add(1),
+    })?;
+    if validator.address != *actual {
+        return Err(CommitError::Address { index, expected: validator.address, actual: *actual });
+    }
+    Ok(validator)
+}
+
+/// Checks signatures in one batch, and names the first that is wrong.
+fn check_signatures(signers: Vec<Signer<'_>>) -> Result<(), CommitError> {
+    let (entries, claims): (Vec<_>, Vec<_>) = signers
+        .into_iter()
+        .map(|it| {
+            let Signer { index, validator, signature, bytes } = it;
+            let public_key = validator.public_key;
+            ((index, validator.address), Claim { public_key, bytes, signature })
+        })
+        .unzip();
+    for ((index, address), right) in entries.into_iter().zip(verify_batch(&claims)) {
+        if !right {
+            return Err(CommitError::Signature { index, address });
+        }
+    }
+    Ok(())
 }
 
 impl ExtendedCommit {
@@ -234,7 +438,28 @@ impl ExtendedCommit {
         block_id: &BlockId,
         extensions_enabled: bool,
     ) -> Result<(), CommitError> {
-        let _ = (chain_id, validators, height, block_id, extensions_enabled);
-        unimplemented!()
+        let commit = self.commit();
+        let mut signers =
+            commit.signers(chain_id, validators, height, block_id, Demand::Full)?;
+        for (index, entry) in self.signatures.iter().enumerate() {
+            let for_block = matches!(entry.sig, CommitSig::Commit { .. });
+            if entry.extension.is_some() != (extensions_enabled && for_block) {
+                return Err(CommitError::Extension { index });
+            }
+            if let (Some(extension), Some(address)) =
+                (&entry.extension, entry.sig.validator_address())
+            {
+                let validator = member_at(validators, index, address)?;
+                let bytes = crate::sign_bytes::extension(
+                    chain_id,
+                    self.height,
+                    self.round,
+                    &extension.bytes,
+                );
+                let signature = extension.signature;
+                signers.push(Signer { index, validator, signature, bytes });
+            }
+        }
+        check_signatures(signers)
     }
 }

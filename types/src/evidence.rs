@@ -1,8 +1,11 @@
 //! Proof of misbehaviour that anybody can check.
 
+use crate::block::{BlockId, Header};
+use crate::commit::{CommitSig, Demand, TrustLevel};
 use crate::hash::{Address, Hash};
 use crate::height::{ChainId, Height};
-use crate::light_block::LightBlock;
+use crate::keys::{Claim, verify_batch};
+use crate::light_block::{LightBlock, SignedHeader};
 use crate::power::VotingPower;
 use crate::time::Time;
 use crate::validator::{Validator, ValidatorSet};
@@ -88,7 +91,7 @@ pub struct EvidenceContext<'a> {
     pub block_time: Time,
     /// For an attack: our own signed header at the conflicting block's height (or our latest, if
     /// the lie is about the future).
-    pub trusted: Option<&'a crate::light_block::SignedHeader>,
+    pub trusted: Option<&'a SignedHeader>,
 }
 
 impl DuplicateVoteEvidence {
@@ -102,8 +105,194 @@ impl DuplicateVoteEvidence {
         validators: &ValidatorSet,
         block_time: Time,
     ) -> Result<Self, EvidenceError> {
-        let _ = (first, second, validators, block_time);
-        unimplemented!()
+        let (vote_a, vote_b) = if id_key(&first.block_id) < id_key(&second.block_id) {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        let (address, height) = (vote_a.validator_address, vote_a.height);
+        let (_, validator) = validators
+            .find(&address)
+            .ok_or(EvidenceError::UnknownValidator { address, height })?;
+        let evidence = Self {
+            vote_a,
+            vote_b,
+            total_power: validators.total_power(),
+            validator_power: validator.power,
+            timestamp: block_time,
+        };
+        evidence.check_conflict()?;
+        Ok(evidence)
+    }
+
+    /// The votes are of one validator, of one kind, in one round, for different blocks, in order.
+    fn check_conflict(&self) -> Result<(), EvidenceError> {
+        let (a, b) = (&self.vote_a, &self.vote_b);
+        let reason = if (a.height, a.round, a.kind) != (b.height, b.round, b.kind) {
+            "the votes are of different heights, rounds or kinds"
+        } else if a.validator_address != b.validator_address {
+            "the votes are of different validators"
+        } else if a.block_id == b.block_id {
+            "the votes are for the same block"
+        } else if id_key(&b.block_id) < id_key(&a.block_id) {
+            "the votes are not in order"
+        } else {
+            return Ok(());
+        };
+        Err(EvidenceError::Invalid { reason })
+    }
+
+    fn verify(&self, context: &EvidenceContext<'_>) -> Result<(), EvidenceError> {
+        self.check_conflict()?;
+        let (address, height) = (self.vote_a.validator_address, self.vote_a.height);
+        let (_, validator) = context
+            .validators
+            .find(&address)
+            .ok_or(EvidenceError::UnknownValidator { address, height })?;
+        if validator.power != self.validator_power {
+            return Err(EvidenceError::Mismatch { field: "validator_power" });
+        }
+        let claims = [&self.vote_a, &self.vote_b].map(|vote| Claim {
+            public_key: validator.public_key,
+            bytes: vote.sign_bytes(context.chain_id),
+            signature: vote.signature,
+        });
+        if verify_batch(&claims).contains(&false) {
+            return Err(EvidenceError::Invalid { reason: "a vote's signature is wrong" });
+        }
+        Ok(())
+    }
+}
+
+/// What orders two votes in evidence: the bytes of the block id, nil first. The number of parts
+/// counts by its varint's bytes, not by its size. spec: `BlockID.Key`.
+fn id_key(id: &Option<BlockId>) -> Vec<u8> {
+    let Some(id) = id else { return vec![] };
+    let mut key = id.hash.0.to_vec();
+    if id.parts.total != 0 {
+        prost::encoding::uint32::encode(1, &id.parts.total, &mut key);
+    }
+    prost::encoding::bytes::encode(2, &id.parts.hash.0.to_vec(), &mut key);
+    key
+}
+
+impl LightClientAttackEvidence {
+    fn verify(&self, context: &EvidenceContext<'_>) -> Result<(), EvidenceError> {
+        let trusted = context.trusted.ok_or(EvidenceError::Invalid {
+            reason: "there is no header to compare the conflicting one with",
+        })?;
+        self.check_form()?;
+        self.check_conflict(&trusted.header)?;
+        self.check_commit(context, &trusted.header)?;
+        let culprits = self.culprits(context.validators, trusted);
+        if culprits.len() != self.byzantine_validators.len() {
+            return Err(EvidenceError::Mismatch { field: "byzantine_validators" });
+        }
+        for (named, found) in self.byzantine_validators.iter().zip(culprits) {
+            // The application is told the key's address, so the key must be the culprit's own.
+            let named_address = named.public_key.address();
+            if named.address != found.address
+                || named_address != found.address
+                || named.power != found.power
+            {
+                return Err(EvidenceError::Mismatch { field: "byzantine_validators" });
+            }
+        }
+        Ok(())
+    }
+
+    /// The conflicting light block is one: its parts belong together. spec: `ValidateBasic`.
+    fn check_form(&self) -> Result<(), EvidenceError> {
+        let SignedHeader { header, commit } = &self.conflicting_block.signed_header;
+        let reason = if header.height < self.common_height || self.common_height.0 == 0 {
+            "the common height is not below the conflicting one"
+        } else if commit.height != header.height {
+            "the conflicting commit is of another height"
+        } else if commit.block_id.hash != header.hash() {
+            "the conflicting commit is for another header"
+        } else if self.conflicting_block.validators.hash() != header.validators_hash {
+            "the conflicting validators are not the header's"
+        } else {
+            return Ok(());
+        };
+        Err(EvidenceError::Invalid { reason })
+    }
+
+    /// The conflicting header contradicts ours.
+    fn check_conflict(&self, trusted: &Header) -> Result<(), EvidenceError> {
+        let conflicting = &self.conflicting_block.signed_header.header;
+        let reason = if conflicting.height < trusted.height {
+            "our header is of a later height than the conflicting one"
+        } else if trusted.height < conflicting.height && trusted.time < conflicting.time {
+            "the conflicting header is later than all we know, and may yet come true"
+        } else if conflicting.hash() == trusted.hash() {
+            "the conflicting header is our own"
+        } else if self.common_height == conflicting.height && self.is_lunatic(trusted) {
+            "a header that no state leads to needs an earlier common height"
+        } else {
+            return Ok(());
+        };
+        Err(EvidenceError::Invalid { reason })
+    }
+
+    /// Enough of the validators signed the conflicting header to fool a light client.
+    fn check_commit(
+        &self,
+        context: &EvidenceContext<'_>,
+        trusted: &Header,
+    ) -> Result<(), EvidenceError> {
+        let LightBlock { signed_header, validators } = &self.conflicting_block;
+        let commit = &signed_header.commit;
+        let verify = |set: &ValidatorSet, demand| {
+            commit.verify(&trusted.chain_id, set, commit.height, &commit.block_id, demand)
+        };
+        if self.common_height != signed_header.header.height {
+            let demand = Demand::TrustingEvery(TrustLevel::ONE_THIRD);
+            verify(context.validators, demand).map_err(|_| EvidenceError::Invalid {
+                reason: "too few validators of the common height signed the conflicting header",
+            })?;
+        }
+        verify(validators, Demand::LightEvery).map_err(|_| EvidenceError::Invalid {
+            reason: "the conflicting header's own validators did not sign it",
+        })
+    }
+
+    /// Whether no state leads to the conflicting header, so that its signers lied about the state
+    /// itself. spec: `ConflictingHeaderIsInvalid`.
+    fn is_lunatic(&self, trusted: &Header) -> bool {
+        let conflicting = &self.conflicting_block.signed_header.header;
+        trusted.validators_hash != conflicting.validators_hash
+            || trusted.next_validators_hash != conflicting.next_validators_hash
+            || trusted.consensus_hash != conflicting.consensus_hash
+            || trusted.app_hash != conflicting.app_hash
+            || trusted.last_results_hash != conflicting.last_results_hash
+    }
+
+    /// Who is to blame, by power and then address. Lunatic: members of the common set who signed
+    /// the lie. Equivocation: who signed both headers in one round. Amnesia (different rounds):
+    /// nobody, since it cannot be told who broke the locking rules.
+    fn culprits<'a>(
+        &'a self,
+        common: &'a ValidatorSet,
+        trusted: &SignedHeader,
+    ) -> Vec<&'a Validator> {
+        let LightBlock { signed_header, validators } = &self.conflicting_block;
+        let commit = &signed_header.commit;
+        let signed = |entry: &CommitSig| matches!(entry, CommitSig::Commit { .. });
+        let mut culprits: Vec<&Validator> = if self.is_lunatic(&trusted.header) {
+            let entries = commit.signatures.iter().filter(|entry| signed(entry));
+            let addresses = entries.filter_map(CommitSig::validator_address);
+            addresses.filter_map(|it| common.find(it)).map(|(_, it)| it).collect()
+        } else if trusted.commit.round == commit.round {
+            let members = validators.validators().iter();
+            let entries = commit.signatures.iter().zip(&trusted.commit.signatures);
+            let both = members.zip(entries).filter(|(_, (lie, own))| signed(lie) && signed(own));
+            both.map(|(validator, _)| validator).collect()
+        } else {
+            vec![]
+        };
+        culprits.sort_by(|a, b| b.power.cmp(&a.power).then_with(|| a.address.cmp(&b.address)));
+        culprits
     }
 }
 
@@ -135,7 +324,19 @@ impl Evidence {
     /// # Errors
     /// What does not hold.
     pub fn verify(&self, context: &EvidenceContext<'_>) -> Result<(), EvidenceError> {
-        let _ = context;
-        unimplemented!()
+        if self.time() != context.block_time {
+            return Err(EvidenceError::Mismatch { field: "timestamp" });
+        }
+        let total_power = match self {
+            Evidence::DuplicateVote(it) => it.total_power,
+            Evidence::LightClientAttack(it) => it.total_power,
+        };
+        if total_power != context.validators.total_power() {
+            return Err(EvidenceError::Mismatch { field: "total_voting_power" });
+        }
+        match self {
+            Evidence::DuplicateVote(it) => it.verify(context),
+            Evidence::LightClientAttack(it) => it.verify(context),
+        }
     }
 }

@@ -1,13 +1,21 @@
 //! Messages whose signatures have been checked. Only this module can make them, so the replica
 //! cannot be handed a forged vote by mistake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::height::{ChainId, Height, Round};
+use crate::keys::{Claim, verify_batch};
 use crate::message::Message;
 use crate::offence::Offence;
+use crate::proposal::Proposal;
 use crate::validator::{ValidatorIndex, ValidatorSet};
+use crate::vote::{Extension, Vote, VoteKind};
+
+/// How many rounds behind the current one a proposal may be.
+pub const ROUNDS_BACK_MAX: u32 = 64;
+/// Most signatures remembered in each of two generations.
+pub const REMEMBERED_MAX: usize = 65_536;
 
 /// Something whose signatures are right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,24 +78,173 @@ pub enum Verdict {
     Refused(Offence),
 }
 
+/// A message on its way to a verdict.
+enum Pending {
+    /// It carries no signature that could be checked here.
+    Passed(Message),
+    /// It is right if all its claims are.
+    Claimed(Message, Vec<Claim>),
+    /// The verdict does not depend on signatures.
+    Judged(Verdict),
+}
+
 impl Keyring {
     /// Checks messages together. One verdict for each, in order. Votes are matched by index and
     /// address and checked in one batch; proposals against the proposer of their round (up to one
     /// round ahead, and [`ROUNDS_BACK_MAX`] behind); everything unsigned passes. Evidence and
     /// decided blocks pass too: they are checked where their context is known.
     pub fn verify(&self, messages: Vec<Message>, remembered: &mut Remembered) -> Vec<Verdict> {
-        let _ = (messages, remembered);
-        unimplemented!()
+        let mut proposers = BTreeMap::new();
+        let pending: Vec<Pending> =
+            messages.into_iter().map(|it| self.examine(it, &mut proposers)).collect();
+
+        let mut keys = Vec::new();
+        let mut fresh = Vec::new();
+        for message in &pending {
+            if let Pending::Claimed(_, claims) = message {
+                for claim in claims {
+                    let key = Remembered::key(claim);
+                    if !remembered.has(&key) {
+                        keys.push(key);
+                        fresh.push(claim.clone());
+                    }
+                }
+            }
+        }
+        let verdicts = verify_batch(&fresh);
+        let mut wrong = BTreeSet::new();
+        for (key, right) in keys.into_iter().zip(verdicts) {
+            if right {
+                remembered.insert(key);
+            } else {
+                wrong.insert(key);
+            }
+        }
+        let judge = |message| match message {
+            Pending::Passed(message) => Verdict::Verified(Verified(message)),
+            Pending::Judged(verdict) => verdict,
+            Pending::Claimed(message, claims) => {
+                if claims.iter().any(|claim| wrong.contains(&Remembered::key(claim))) {
+                    Verdict::Refused(Offence::BadSignature)
+                } else {
+                    Verdict::Verified(Verified(message))
+                }
+            }
+        };
+        pending.into_iter().map(judge).collect()
     }
 
     /// Who proposes in `round` of the current height, if it is near enough to be asked.
     pub fn proposer(&self, round: Round) -> Option<ValidatorIndex> {
-        let _ = round;
-        unimplemented!()
+        let near = round.0 <= self.round.0.saturating_add(1)
+            && self.round.0 <= round.0.saturating_add(ROUNDS_BACK_MAX);
+        near.then(|| self.current.proposer_in(round))
+    }
+
+    fn examine(
+        &self,
+        message: Message,
+        proposers: &mut BTreeMap<Round, Option<ValidatorIndex>>,
+    ) -> Pending {
+        let claims = match &message {
+            Message::Vote(vote) => self.vote_claims(vote),
+            Message::Proposal(proposal) => {
+                let round = proposal.round;
+                let proposer = *proposers.entry(round).or_insert_with(|| self.proposer(round));
+                self.proposal_claim(proposal, proposer)
+            }
+            Message::NewRoundStep { .. }
+            | Message::NewValidBlock { .. }
+            | Message::HasVote { .. }
+            | Message::VoteSetMaj23 { .. }
+            | Message::ProposalPol { .. }
+            | Message::BlockPart { .. }
+            | Message::VoteSetBits { .. }
+            | Message::Txs(_)
+            | Message::Evidence(_)
+            | Message::BlockRequest(_)
+            | Message::NoBlock(_)
+            | Message::BlockResponse { .. }
+            | Message::StatusRequest
+            | Message::StatusResponse { .. } => return Pending::Passed(message),
+        };
+        match claims {
+            Ok(claims) => Pending::Claimed(message, claims),
+            Err(verdict) => Pending::Judged(verdict),
+        }
+    }
+
+    fn vote_claims(&self, vote: &Vote) -> Result<Vec<Claim>, Verdict> {
+        let set = self.validators_of(vote.height).ok_or(Verdict::Unknown)?;
+        let validator = set
+            .get(vote.validator_index)
+            .filter(|it| it.address == vote.validator_address)
+            .ok_or(Verdict::Refused(Offence::Lie))?;
+        let may_extend = vote.kind == VoteKind::Precommit && vote.block_id.is_some();
+        if vote.extension.is_some() && !may_extend {
+            return Err(Verdict::Refused(Offence::Malformed));
+        }
+        // Whether the neighbouring heights have extensions is not known here; the tally knows.
+        let required = self.extensions_enabled && may_extend;
+        if vote.height == self.height && vote.extension.is_some() != required {
+            return Err(Verdict::Refused(Offence::BadSignature));
+        }
+        let public_key = validator.public_key;
+        let bytes = vote.sign_bytes(&self.chain_id);
+        let mut claims = vec![Claim { public_key, bytes, signature: vote.signature }];
+        if let Some(Extension { bytes, signature }) = &vote.extension {
+            let bytes =
+                crate::sign_bytes::extension(&self.chain_id, vote.height, vote.round, bytes);
+            claims.push(Claim { public_key, bytes, signature: *signature });
+        }
+        Ok(claims)
+    }
+
+    fn proposal_claim(
+        &self,
+        proposal: &Proposal,
+        proposer: Option<ValidatorIndex>,
+    ) -> Result<Vec<Claim>, Verdict> {
+        if proposal.height != self.height {
+            return Err(Verdict::Unknown);
+        }
+        let validator = proposer.and_then(|it| self.current.get(it)).ok_or(Verdict::Unknown)?;
+        Ok(vec![Claim {
+            public_key: validator.public_key,
+            bytes: proposal.sign_bytes(&self.chain_id),
+            signature: proposal.signature,
+        }])
+    }
+
+    fn validators_of(&self, height: Height) -> Option<&ValidatorSet> {
+        if height == self.height {
+            Some(&self.current)
+        } else if height == self.height.next() {
+            Some(&self.next)
+        } else if Some(height) == self.height.previous() {
+            self.last.as_deref()
+        } else {
+            None
+        }
     }
 }
 
-/// How many rounds behind the current one a proposal may be.
-pub const ROUNDS_BACK_MAX: u32 = 64;
-/// Most signatures remembered in each of two generations.
-pub const REMEMBERED_MAX: usize = 65_536;
+impl Remembered {
+    /// Names a claim: BLAKE3 of the key, the signature and what is signed.
+    fn key(claim: &Claim) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&claim.public_key.0).update(&claim.signature.0).update(&claim.bytes);
+        hasher.finalize().into()
+    }
+
+    fn has(&self, key: &[u8; 32]) -> bool {
+        self.current.contains(key) || self.previous.contains(key)
+    }
+
+    fn insert(&mut self, key: [u8; 32]) {
+        if REMEMBERED_MAX <= self.current.len() {
+            self.previous = std::mem::take(&mut self.current);
+        }
+        self.current.insert(key);
+    }
+}
