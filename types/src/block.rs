@@ -106,6 +106,20 @@ impl Block {
         PartSet::cut(&crate::codec::encode_block(self))
     }
 
+    /// Bytes of the encoded block, found without copying its transactions.
+    pub fn encoded_bytes(&self) -> u64 {
+        let field = |bytes: usize| 1 + prost::length_delimiter_len(bytes) + bytes;
+        let txs: usize = self.txs.iter().map(|tx| field(tx.len())).sum();
+        let frame = Block {
+            header: self.header.clone(),
+            txs: vec![],
+            evidence: self.evidence.clone(),
+            last_commit: self.last_commit.clone(),
+        };
+        let bytes = crate::codec::encode_block(&frame).len() - field(0) + field(txs);
+        u64::try_from(bytes).expect("what is in memory has a size of 64 bits")
+    }
+
     /// The id of this block, given its parts.
     pub fn id(&self, parts: &PartSet) -> BlockId {
         BlockId { hash: self.hash(), parts: parts.header() }

@@ -1,18 +1,33 @@
 //! The state between two blocks: all that is needed to make and to check the next one.
 
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::block::{Block, BlockId, Header};
+use crate::block::{
+    BLOCK_VERSION, Block, BlockId, HEADER_BYTES_MAX, Header, Version, evidence_hash, txs_hash,
+};
 use crate::commit::{Commit, CommitError};
-use crate::evidence::Evidence;
+use crate::evidence::{self, Evidence};
 use crate::genesis::Genesis;
 use crate::hash::{Address, AppHash, Hash};
 use crate::height::{ChainId, Height};
+use crate::keys::PublicKey;
+use crate::merkle;
 use crate::outcome::{BlockOutcome, ValidatorUpdate};
 use crate::params::{ConsensusParams, ParamsError, ParamsUpdate};
+use crate::power::VotingPower;
 use crate::time::Time;
 use crate::tx::Tx;
 use crate::validator::{ValidatorSet, ValidatorSetError};
+
+/// Bytes around a block's fields. spec: `MaxOverheadForBlock`.
+const BLOCK_OVERHEAD_BYTES: u64 = 11;
+/// Bytes of a commit without its signatures. spec: `MaxCommitOverheadBytes`.
+const COMMIT_OVERHEAD_BYTES: u64 = 94;
+/// Bytes of a commit's entry with an Ed25519 signature, and of its length in the list.
+/// spec: v0.38's `MaxCommitSigBytes` and `MaxCommitBytes`.
+const COMMIT_SIG_BYTES: u64 = 109 + 3;
 
 /// All that is needed to make and to check the next block. spec: `state.State`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,8 +141,9 @@ impl ChainState {
     /// If the genesis names validators that make no set (an empty list is an error here: the
     /// handshake fills it from InitChain first).
     pub fn genesis(genesis: &Genesis) -> Result<Self, ValidatorSetError> {
-        let _ = genesis;
-        unimplemented!()
+        let members: Vec<_> =
+            genesis.validators.iter().map(|it| (it.public_key, it.power)).collect();
+        Self::first(genesis, &members)
     }
 
     /// The state before the first block after the application's InitChain answer: its validators
@@ -142,8 +158,49 @@ impl ChainState {
         app_hash: AppHash,
         app_version: u64,
     ) -> Result<Self, OutcomeError> {
-        let _ = (genesis, validators, params, app_hash, app_version);
-        unimplemented!()
+        let height = genesis.initial_height;
+        let members: Vec<_> = if validators.is_empty() {
+            genesis.validators.iter().map(|it| (it.public_key, it.power)).collect()
+        } else {
+            validators.iter().map(|it| (it.public_key, it.power)).collect()
+        };
+        let mut state = Self::first(genesis, &members)
+            .map_err(|source| OutcomeError::Validators { height, source })?;
+        state.app_version = app_version;
+        if let Some(update) = params {
+            // Before all heights: extensions may be required from any, as in a genesis file.
+            let before = Height(0);
+            state.params = state
+                .params
+                .updated(update, before)
+                .map_err(|source| OutcomeError::Params { height, source })?;
+            state.app_version = state.params.version.app;
+        }
+        if !app_hash.0.is_empty() {
+            state.app_hash = app_hash;
+        }
+        Ok(state)
+    }
+
+    fn first(
+        genesis: &Genesis,
+        members: &[(PublicKey, VotingPower)],
+    ) -> Result<Self, ValidatorSetError> {
+        let validators = ValidatorSet::new(members)?;
+        Ok(Self {
+            chain_id: genesis.chain_id.clone(),
+            initial_height: genesis.initial_height,
+            app_version: genesis.params.version.app,
+            last_block: None,
+            next_validators: Arc::new(validators.advanced(1)),
+            validators: Arc::new(validators),
+            validators_changed: genesis.initial_height,
+            params: genesis.params.clone(),
+            params_changed: genesis.initial_height,
+            last_results_hash: root_of_nothing(),
+            app_hash: genesis.app_hash.clone(),
+            last_block_time: genesis.genesis_time,
+        })
     }
 
     /// The height of the last block; none before the first.
@@ -157,10 +214,23 @@ impl ChainState {
     }
 
     /// Most bytes of transactions (with their protobuf overhead) that fit into the next block
-    /// beside `evidence_bytes` of evidence. spec: `MaxDataBytes`.
+    /// beside `evidence_bytes` of evidence. spec: v0.38's `MaxDataBytes`, which reserves 112 bytes
+    /// of last commit for each validator (v0.40 reserves 3.4 KB, for signatures that we do not
+    /// support). Zero where the reference halts, if the parameters leave no room at all.
     pub fn txs_bytes_max(&self, evidence_bytes: u64) -> u64 {
-        let _ = evidence_bytes;
-        unimplemented!()
+        // The last commit may come from a larger set than the next block's.
+        let last = self.last_block.as_ref().map_or(0, |last| last.validators.count());
+        let voters = u64::try_from(self.validators.count().max(last))
+            .expect("a count of validators fits 64 bits");
+        let header = u64::try_from(HEADER_BYTES_MAX).expect("626 fits 64 bits");
+        let reserved = [
+            BLOCK_OVERHEAD_BYTES,
+            header,
+            COMMIT_OVERHEAD_BYTES,
+            COMMIT_SIG_BYTES.saturating_mul(voters),
+            evidence_bytes,
+        ];
+        reserved.into_iter().fold(self.params.block_bytes_max(), u64::saturating_sub)
     }
 
     /// Makes the next block. Its time is the weighted median of the last commit's.
@@ -172,8 +242,51 @@ impl ChainState {
         evidence: Vec<Evidence>,
         proposer: Address,
     ) -> Block {
-        let _ = (txs, last_commit, evidence, proposer);
-        unimplemented!()
+        let time = self
+            .next_time(last_commit.as_ref())
+            .expect("the last commit is there exactly after the first block, and decided it");
+        let header = seal(self.header(time, proposer), &txs, last_commit.as_ref(), &evidence);
+        Block { header, txs, evidence, last_commit }
+    }
+
+    /// The next block's time: what the last commit says, or the genesis file's in the first block.
+    fn next_time(&self, last_commit: Option<&Commit>) -> Result<Time, CommitError> {
+        match (&self.last_block, last_commit) {
+            (None, None) => Ok(self.last_block_time),
+            (Some(last), Some(commit)) => {
+                let id = &last.id;
+                commit.check_form(&self.chain_id, &last.validators, last.height, id)?;
+                let total = last.validators.total_power();
+                let nobody = CommitError::NotEnough { signed: VotingPower::ZERO, total };
+                commit.median_time(&last.validators).ok_or(nobody)
+            }
+            (Some(last), None) => {
+                Err(CommitError::Count { expected: last.validators.count(), actual: 0 })
+            }
+            (None, Some(commit)) => {
+                Err(CommitError::Count { expected: 0, actual: commit.signatures.len() })
+            }
+        }
+    }
+
+    /// The next block's header, as far as it does not depend on the block's contents.
+    fn header(&self, time: Time, proposer: Address) -> Header {
+        Header {
+            version: Version { block: BLOCK_VERSION, app: self.app_version },
+            chain_id: self.chain_id.clone(),
+            height: self.next_height(),
+            time,
+            last_block_id: self.last_block.as_ref().map(|last| last.id),
+            last_commit_hash: None,
+            data_hash: None,
+            validators_hash: self.validators.hash(),
+            next_validators_hash: self.next_validators.hash(),
+            consensus_hash: self.params.hash(),
+            app_hash: self.app_hash.clone(),
+            last_results_hash: Some(self.last_results_hash),
+            evidence_hash: None,
+            proposer_address: proposer,
+        }
     }
 
     /// Whether `block` may be the next one, in everything but signatures (of the last commit and
@@ -183,8 +296,78 @@ impl ChainState {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check_block(&self, block: &Block) -> Result<(), BlockError> {
-        let _ = block;
-        unimplemented!()
+        let time = self.next_time(block.last_commit.as_ref())?;
+        if self.last_block.is_some() && time <= self.last_block_time {
+            return Err(header_error("time", &"a later time than the last block's", &time));
+        }
+        self.check_header(block, time)?;
+        self.check_sizes(block)?;
+        self.check_evidence(&block.evidence)
+    }
+
+    fn check_header(&self, block: &Block, time: Time) -> Result<(), BlockError> {
+        let actual = &block.header;
+        let expected = seal(
+            self.header(time, actual.proposer_address),
+            &block.txs,
+            block.last_commit.as_ref(),
+            &block.evidence,
+        );
+        same("version", &expected.version, &actual.version)?;
+        same("chain_id", &expected.chain_id, &actual.chain_id)?;
+        same("height", &expected.height, &actual.height)?;
+        same("time", &expected.time, &actual.time)?;
+        same("last_block_id", &expected.last_block_id, &actual.last_block_id)?;
+        same("last_commit_hash", &expected.last_commit_hash, &actual.last_commit_hash)?;
+        same("data_hash", &expected.data_hash, &actual.data_hash)?;
+        same("validators_hash", &expected.validators_hash, &actual.validators_hash)?;
+        let (next, given) = (&expected.next_validators_hash, &actual.next_validators_hash);
+        same("next_validators_hash", next, given)?;
+        same("consensus_hash", &expected.consensus_hash, &actual.consensus_hash)?;
+        same("app_hash", &expected.app_hash, &actual.app_hash)?;
+        same("last_results_hash", &expected.last_results_hash, &actual.last_results_hash)?;
+        same("evidence_hash", &expected.evidence_hash, &actual.evidence_hash)?;
+        // The round in which the block was first proposed is not known here, so any member may be.
+        if self.validators.find(&actual.proposer_address).is_none() {
+            let proposer = actual.proposer_address;
+            return Err(header_error("proposer_address", &"a validator", &proposer));
+        }
+        assert!(expected == *actual, "every field of the header is compared above");
+        Ok(())
+    }
+
+    fn check_sizes(&self, block: &Block) -> Result<(), BlockError> {
+        let limit = self.params.evidence.bytes_max;
+        let actual = evidence::encoded_bytes(&block.evidence);
+        if limit < actual {
+            return Err(BlockError::Size { what: "evidence", actual, limit });
+        }
+        let limit = self.params.block_bytes_max();
+        let actual = block.encoded_bytes();
+        if limit < actual {
+            return Err(BlockError::Size { what: "block", actual, limit });
+        }
+        Ok(())
+    }
+
+    fn check_evidence(&self, evidence: &[Evidence]) -> Result<(), BlockError> {
+        let mut seen = BTreeSet::new();
+        for one in evidence {
+            let last = self.last_height().filter(|&last| one.height() <= last);
+            let reason = match last {
+                None => "it is not about an earlier height",
+                Some(last) if self.is_expired(one, last) => "it has expired",
+                Some(_) if !seen.insert(one.hash()) => "the same is there twice",
+                Some(_) => continue,
+            };
+            return Err(BlockError::Evidence { reason });
+        }
+        Ok(())
+    }
+
+    fn is_expired(&self, evidence: &Evidence, last: Height) -> bool {
+        let (height, time) = (evidence.height(), evidence.time());
+        self.params.evidence.expired(height, time, last, self.last_block_time)
     }
 
     /// The state after the block with this id and header was executed with this outcome.
@@ -199,7 +382,63 @@ impl ChainState {
         txs_count: usize,
         outcome: &BlockOutcome,
     ) -> Result<ChainState, OutcomeError> {
-        let _ = (id, header, txs_count, outcome);
-        unimplemented!()
+        let height = header.height;
+        let actual = outcome.tx_results.len();
+        if actual != txs_count {
+            return Err(OutcomeError::Results { height, expected: txs_count, actual });
+        }
+        let mut state = self.clone();
+        // Ours (H + 1) are replaced by those chosen before; the outcome's come after them (H + 2).
+        let next_validators = self
+            .next_validators
+            .updated(&outcome.validator_updates)
+            .map_err(|source| OutcomeError::Validators { height, source })?
+            .advanced(1);
+        if !outcome.validator_updates.is_empty() {
+            state.validators_changed = height.next().next();
+        }
+        if let Some(update) = &outcome.params_update {
+            state.params = self
+                .params
+                .updated(update, height)
+                .map_err(|source| OutcomeError::Params { height, source })?;
+            state.app_version = state.params.version.app;
+            state.params_changed = height.next();
+        }
+        let validators = Arc::clone(&self.validators);
+        state.last_block = Some(LastBlock { height, id, validators });
+        state.validators = Arc::clone(&self.next_validators);
+        state.next_validators = Arc::new(next_validators);
+        state.last_results_hash = outcome.results_hash();
+        state.app_hash = outcome.app_hash.clone();
+        state.last_block_time = header.time;
+        Ok(state)
     }
+}
+
+/// Puts the roots over a block's contents into its header.
+fn seal(header: Header, txs: &[Tx], last_commit: Option<&Commit>, evidence: &[Evidence]) -> Header {
+    Header {
+        last_commit_hash: Some(last_commit.map_or_else(root_of_nothing, Commit::hash)),
+        data_hash: Some(txs_hash(txs)),
+        evidence_hash: Some(evidence_hash(evidence)),
+        ..header
+    }
+}
+
+fn root_of_nothing() -> Hash {
+    merkle::root::<&[u8]>(&[])
+}
+
+fn same<T: PartialEq + Debug>(
+    field: &'static str,
+    expected: &T,
+    actual: &T,
+) -> Result<(), BlockError> {
+    if expected == actual { Ok(()) } else { Err(header_error(field, expected, actual)) }
+}
+
+fn header_error(field: &'static str, expected: &dyn Debug, actual: &dyn Debug) -> BlockError {
+    let (expected, actual) = (format!("{expected:?}"), format!("{actual:?}"));
+    BlockError::Header { field, expected, actual }
 }

@@ -439,8 +439,7 @@ impl ExtendedCommit {
         extensions_enabled: bool,
     ) -> Result<(), CommitError> {
         let commit = self.commit();
-        let mut signers =
-            commit.signers(chain_id, validators, height, block_id, Demand::Full)?;
+        let mut signers = commit.signers(chain_id, validators, height, block_id, Demand::Full)?;
         for (index, entry) in self.signatures.iter().enumerate() {
             let for_block = matches!(entry.sig, CommitSig::Commit { .. });
             if entry.extension.is_some() != (extensions_enabled && for_block) {

@@ -94,6 +94,15 @@ pub struct EvidenceContext<'a> {
     pub trusted: Option<&'a SignedHeader>,
 }
 
+/// Bytes of evidence as a block holds it, which its parameters limit. spec: `EvidenceData.ByteSize`.
+pub fn encoded_bytes(evidence: &[Evidence]) -> u64 {
+    let sizes = evidence.iter().map(|it| {
+        let bytes = crate::codec::encode_evidence(it).len();
+        bytes + prost::length_delimiter_len(bytes) + 1
+    });
+    u64::try_from(sizes.sum::<usize>()).expect("what is in memory has a size of 64 bits")
+}
+
 impl DuplicateVoteEvidence {
     /// Orders two conflicting votes and adds what the chain knows.
     ///
@@ -111,9 +120,8 @@ impl DuplicateVoteEvidence {
             (second, first)
         };
         let (address, height) = (vote_a.validator_address, vote_a.height);
-        let (_, validator) = validators
-            .find(&address)
-            .ok_or(EvidenceError::UnknownValidator { address, height })?;
+        let (_, validator) =
+            validators.find(&address).ok_or(EvidenceError::UnknownValidator { address, height })?;
         let evidence = Self {
             vote_a,
             vote_b,

@@ -220,12 +220,7 @@ impl EvidenceParams {
     }
 }
 
-fn check_range(
-    field: &'static str,
-    actual: u64,
-    least: u64,
-    most: u64,
-) -> Result<(), ParamsError> {
+fn check_range(field: &'static str, actual: u64, least: u64, most: u64) -> Result<(), ParamsError> {
     if actual < least || most < actual {
         let problem = format!("is {actual}, must be {least} to {most}");
         return Err(ParamsError::Field { field, problem });

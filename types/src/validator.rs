@@ -265,9 +265,9 @@ impl ValidatorSet {
         let first = proposer::first_in_line(&validators).ok_or(ValidatorSetError::Empty)?;
         let proposer = match proposer {
             None => first,
-            Some(address) => *by_address
-                .get(&address)
-                .ok_or(ValidatorSetError::UnknownProposer { address })?,
+            Some(address) => {
+                *by_address.get(&address).ok_or(ValidatorSetError::UnknownProposer { address })?
+            }
         };
         Ok(Self { validators, total, proposer, by_address: Arc::new(by_address) })
     }
