@@ -416,6 +416,26 @@ fn check_signatures(signers: Vec<Signer<'_>>) -> Result<(), CommitError> {
 }
 
 impl ExtendedCommit {
+    /// A commit of a height at which extensions are not enabled.
+    pub fn plain(commit: Commit) -> Self {
+        let entry = |sig| ExtendedCommitSig { sig, extension: None };
+        Self {
+            height: commit.height,
+            round: commit.round,
+            block_id: commit.block_id,
+            signatures: commit.signatures.into_iter().map(entry).collect(),
+        }
+    }
+
+    /// The precommits that the entries stand for, with their extensions.
+    pub fn votes(&self) -> impl Iterator<Item = Vote> + '_ {
+        let commit = self.commit();
+        self.signatures.iter().zip(0..).filter_map(move |(entry, index)| {
+            let vote = commit.vote(ValidatorIndex(index))?;
+            Some(Vote { extension: entry.extension.clone(), ..vote })
+        })
+    }
+
     /// The same without extensions.
     pub fn commit(&self) -> Commit {
         Commit {
