@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use types::{
-    Block, BlockOutcome, Commit, Evidence, ExtendedCommit, Hash, Height, Message, PartSet, PeerId,
+    Block, BlockOutcome, Evidence, ExtendedCommit, Hash, Height, Message, PartSet, PeerId,
     Proposal, Round, Verified, Vote,
 };
 
@@ -64,8 +64,8 @@ pub enum Judgement {
 pub struct StoredBlock {
     /// Its parts.
     pub parts: Arc<PartSet>,
-    /// What decided it (the commit seen, or the one in the next block).
-    pub commit: Commit,
+    /// What decided it, with vote extensions where enabled.
+    pub commit: ExtendedCommit,
 }
 
 /// All that can happen to a replica.
