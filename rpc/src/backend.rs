@@ -1,0 +1,212 @@
+//! What the RPC asks of the running node beyond the store and the application: a picture of it, and
+//! a way in for transactions. The node implements it; tests have a small one of their own.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use storage::Store;
+use tokio::sync::oneshot;
+use types::message::WireStep;
+use types::{
+    Address, BitArray, BlockId, Genesis, Height, Proposal, PublicKey, Round, Time, Tx, TxHash,
+    TxResult, ValidatorSet, Vote,
+};
+
+/// Everything that the routes read from and write to.
+#[derive(Clone)]
+pub struct Backend {
+    /// Decided blocks, states and outcomes.
+    pub store: Store,
+    /// The application's query and mempool connections.
+    pub application: abci::Connections,
+    /// How the chain began.
+    pub genesis: Arc<Genesis>,
+    /// The rest of the node.
+    pub node: Arc<dyn Node>,
+}
+
+/// The running node, as the RPC sees it. Nothing here may take longer than a few milliseconds,
+/// save [`Node::submit`], which waits for the application.
+pub trait Node: Send + Sync + 'static {
+    /// Who this node is. Never changes while it runs.
+    fn identity(&self) -> &Identity;
+
+    /// Whether blocks are being fetched from peers who are ahead.
+    fn catching_up(&self) -> bool;
+
+    /// Who is connected.
+    fn peers(&self) -> Vec<Peer>;
+
+    /// Where consensus stands; none if the replica does not answer in time.
+    fn consensus(&self) -> Option<RoundState>;
+
+    /// CheckTx, and a place in the mempool if its code is 0.
+    ///
+    /// # Errors
+    /// If the mempool or the application cannot take it.
+    fn submit(&self, tx: Tx) -> Result<TxResult, SubmitError>;
+
+    /// As [`Node::submit`], later and without an answer.
+    ///
+    /// # Errors
+    /// If the queue is full.
+    fn submit_later(&self, tx: Tx) -> Result<(), SubmitError>;
+
+    /// Tells when a transaction has been executed. Ask before submitting it.
+    fn wait_for(&self, tx: TxHash) -> oneshot::Receiver<DecidedTx>;
+
+    /// Forgets waiting receivers of this transaction that are gone.
+    fn give_up(&self, tx: TxHash);
+
+    /// Up to `limit` pending transactions in order, and how many there are in all.
+    fn pending(&self, limit: usize) -> Pending;
+}
+
+/// Why a transaction was not taken. The text is the reference's.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{reason}")]
+pub struct SubmitError {
+    /// In words.
+    pub reason: String,
+}
+
+/// Where a transaction went.
+#[derive(Clone, Debug)]
+pub struct DecidedTx {
+    /// The block's height.
+    pub height: Height,
+    /// Its place in the block.
+    pub index: u32,
+    /// What came of it.
+    pub result: TxResult,
+}
+
+/// Pending transactions.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// The first of them, in order of arrival.
+    pub txs: Vec<Tx>,
+    /// How many there are.
+    pub total: usize,
+    /// Their bytes together.
+    pub total_bytes: u64,
+}
+
+/// Who a node is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// First 20 bytes of the SHA-256 of the node's key, lower-case hex.
+    pub node_id: String,
+    /// The libp2p name, `12D3Koo…`.
+    pub peer_id: String,
+    /// Where peers reach it.
+    pub listen_address: String,
+    /// Where clients reach it.
+    pub rpc_address: String,
+    /// For people.
+    pub moniker: String,
+    /// The dialect, `0.38.x`, by which clients choose their decoders.
+    pub version: String,
+    /// Our own version.
+    pub lockstep_version: String,
+    /// Channels, as upper-case hex.
+    pub channels: String,
+    /// Version of the peer protocol.
+    pub p2p_version: u64,
+    /// The validator key, if it has one.
+    pub validator_key: Option<PublicKey>,
+    /// Whether transactions are indexed.
+    pub tx_index: bool,
+}
+
+/// A connected peer.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Lower-case hex, as [`Identity::node_id`].
+    pub node_id: String,
+    /// The libp2p name.
+    pub peer_id: String,
+    /// Where it listens, as it says.
+    pub listen_address: String,
+    /// For people; empty if it did not say.
+    pub moniker: String,
+    /// Its version; empty if it did not say.
+    pub version: String,
+    /// The chain it said hello for.
+    pub network: String,
+    /// Its IP address.
+    pub remote_ip: String,
+    /// Whether we dialed it.
+    pub is_outbound: bool,
+    /// Since when.
+    pub connected_at: SystemTime,
+    /// Bytes to it so far.
+    pub sent_bytes: u64,
+    /// Bytes from it so far.
+    pub received_bytes: u64,
+}
+
+/// Where consensus stands.
+#[derive(Clone, Debug)]
+pub struct RoundState {
+    /// Where.
+    pub height: Height,
+    /// Where.
+    pub round: Round,
+    /// Where.
+    pub step: WireStep,
+    /// When this height began here.
+    pub start_time: Time,
+    /// When the last height was decided here.
+    pub commit_time: Option<Time>,
+    /// Who votes.
+    pub validators: Arc<ValidatorSet>,
+    /// Whose turn it is.
+    pub proposer: Address,
+    /// The current proposal.
+    pub proposal: Option<Proposal>,
+    /// The current proposal's block, if complete.
+    pub proposal_block: Option<BlockId>,
+    /// Which parts of it are here.
+    pub proposal_parts: Option<BitArray>,
+    /// What we are locked on.
+    pub locked: Option<(Round, BlockId)>,
+    /// The latest block with a polka.
+    pub valid: Option<(Round, BlockId)>,
+    /// Votes by round.
+    pub votes: Vec<RoundVotes>,
+    /// Precommits for the last block, as far as seen.
+    pub last_commit: Vec<Option<Vote>>,
+    /// What is known of each peer.
+    pub peers: Vec<PeerRoundState>,
+}
+
+/// The votes of one round, by validator index.
+#[derive(Clone, Debug)]
+pub struct RoundVotes {
+    /// Which round.
+    pub round: Round,
+    /// First votes.
+    pub prevotes: Vec<Option<Vote>>,
+    /// Second votes.
+    pub precommits: Vec<Option<Vote>>,
+}
+
+/// What is known of a peer's place in consensus.
+#[derive(Clone, Debug)]
+pub struct PeerRoundState {
+    /// Lower-case hex, as [`Identity::node_id`]; with its address as the reference writes it.
+    pub node_address: String,
+    /// Where it is.
+    pub height: Height,
+    /// Where it is.
+    pub round: Round,
+    /// Where it is.
+    pub step: WireStep,
+    /// Which parts of the proposal it has.
+    pub proposal_parts: Option<BitArray>,
+    /// Which prevotes of its round it has.
+    pub prevotes: Option<BitArray>,
+    /// Which precommits of its round it has.
+    pub precommits: Option<BitArray>,
+}
