@@ -2,7 +2,7 @@
 //!
 //! Calls come from several threads at once. `info`, `check_tx` and `query` answer from the state of
 //! the last `commit`, also while `finalize_block` runs elsewhere; the calls of consensus never
-//! overlap one another.
+//! overlap one another, and come in the order of [`crate::grammar`].
 
 use std::fmt;
 

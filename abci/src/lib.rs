@@ -1,7 +1,8 @@
 //! ABCI 2.0: what the node asks of an application, and how it reaches it.
 //!
 //! An application is anything that implements [`Application`]. The node holds [`Client`]s, which
-//! stand for the application wherever it runs.
+//! stand for the application wherever it runs. The last three modules are for those who write
+//! applications, and for our own tests.
 
 pub mod application;
 pub mod request;
@@ -11,9 +12,15 @@ pub mod client;
 pub mod local;
 pub mod timings;
 
+pub mod grammar;
+pub mod recorded;
+pub mod testing;
+
 pub use application::{Application, ApplicationError, Call};
 pub use client::{Client, Connections};
-pub use local::LocalClient;
+pub use grammar::{Grammar, GrammarError};
+pub use local::{LocalClient, Watcher};
+pub use recorded::Recorded;
 pub use request::{
     ApplySnapshotChunkRequest, BlockRequest, CheckTxKind, CheckTxRequest, CommitInfo,
     ExtendedCommitInfo, ExtendedVoteSummary, InfoRequest, InitChainRequest,
@@ -24,4 +31,5 @@ pub use response::{
     ApplySnapshotChunkResponse, ChunkVerdict, CommitResponse, InfoResponse, InitChainResponse,
     ProofOp, QueryResponse, Snapshot, SnapshotVerdict, Verdict,
 };
+pub use testing::TestChain;
 pub use timings::Timings;

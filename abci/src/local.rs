@@ -1,7 +1,9 @@
 //! The client for an application in this process: calls it directly, on the caller's thread.
+//!
+//! A [`Watcher`] sees every call: [`Timings`] measures them, [`crate::recorded::Recording`] holds
+//! them against the grammar.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use types::{BlockOutcome, Tx, TxResult};
@@ -18,99 +20,118 @@ use crate::response::{
 };
 use crate::timings::Timings;
 
-/// An application in this process, and how long its answers take.
-#[derive(Clone)]
-pub struct LocalClient {
+/// Stands beside every call to an application.
+pub trait Watcher: Send + Sync + 'static {
+    /// Has `ask` put the call, and passes its answer on.
+    ///
+    /// # Errors
+    /// The application's, or the watcher's own if the call must not be put.
+    fn watch<T>(
+        &self,
+        call: Call,
+        ask: impl FnOnce() -> Result<T, ApplicationError>,
+    ) -> Result<T, ApplicationError>;
+}
+
+/// An application in this process, and who watches its calls.
+pub struct LocalClient<W = Timings> {
     application: Arc<dyn Application>,
-    timings: Arc<Timings>,
+    watcher: Arc<W>,
 }
 
-impl LocalClient {
-    /// A client that writes down its timings in `timings`.
-    pub fn new(application: Arc<dyn Application>, timings: Arc<Timings>) -> Self {
-        Self { application, timings }
+impl<W> LocalClient<W> {
+    /// A client whose calls `watcher` sees.
+    pub fn new(application: Arc<dyn Application>, watcher: Arc<W>) -> Self {
+        Self { application, watcher }
     }
 
-    fn timed<T>(&self, call: Call, ask: impl FnOnce(&dyn Application) -> T) -> T {
-        let start = Instant::now();
-        let answer = ask(self.application.as_ref());
-        self.timings.record(call, start.elapsed());
-        answer
+    /// Who watches.
+    pub fn watcher(&self) -> &W {
+        &self.watcher
     }
 }
 
-impl Application for LocalClient {
+impl<W> Clone for LocalClient<W> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.application), Arc::clone(&self.watcher))
+    }
+}
+
+impl<W: Watcher> Application for LocalClient<W> {
     fn info(&self, request: &InfoRequest) -> Result<InfoResponse, ApplicationError> {
-        self.timed(Call::Info, |it| it.info(request))
+        self.watcher.watch(Call::Info, || self.application.info(request))
     }
 
     fn init_chain(
         &self,
         request: &InitChainRequest,
     ) -> Result<InitChainResponse, ApplicationError> {
-        self.timed(Call::InitChain, |it| it.init_chain(request))
+        self.watcher.watch(Call::InitChain, || self.application.init_chain(request))
     }
 
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
-        self.timed(Call::CheckTx, |it| it.check_tx(request))
+        self.watcher.watch(Call::CheckTx, || self.application.check_tx(request))
     }
 
     fn query(&self, request: &QueryRequest) -> Result<QueryResponse, ApplicationError> {
-        self.timed(Call::Query, |it| it.query(request))
+        self.watcher.watch(Call::Query, || self.application.query(request))
     }
 
     fn prepare_proposal(
         &self,
         request: &PrepareProposalRequest,
     ) -> Result<Vec<Tx>, ApplicationError> {
-        self.timed(Call::PrepareProposal, |it| it.prepare_proposal(request))
+        self.watcher.watch(Call::PrepareProposal, || self.application.prepare_proposal(request))
     }
 
     fn process_proposal(&self, block: &BlockRequest) -> Result<Verdict, ApplicationError> {
-        self.timed(Call::ProcessProposal, |it| it.process_proposal(block))
+        self.watcher.watch(Call::ProcessProposal, || self.application.process_proposal(block))
     }
 
     fn extend_vote(&self, block: &BlockRequest) -> Result<Bytes, ApplicationError> {
-        self.timed(Call::ExtendVote, |it| it.extend_vote(block))
+        self.watcher.watch(Call::ExtendVote, || self.application.extend_vote(block))
     }
 
     fn verify_vote_extension(
         &self,
         request: &VerifyVoteExtensionRequest,
     ) -> Result<Verdict, ApplicationError> {
-        self.timed(Call::VerifyVoteExtension, |it| it.verify_vote_extension(request))
+        self.watcher
+            .watch(Call::VerifyVoteExtension, || self.application.verify_vote_extension(request))
     }
 
     fn finalize_block(&self, block: &BlockRequest) -> Result<BlockOutcome, ApplicationError> {
-        self.timed(Call::FinalizeBlock, |it| it.finalize_block(block))
+        self.watcher.watch(Call::FinalizeBlock, || self.application.finalize_block(block))
     }
 
     fn commit(&self) -> Result<CommitResponse, ApplicationError> {
-        self.timed(Call::Commit, |it| it.commit())
+        self.watcher.watch(Call::Commit, || self.application.commit())
     }
 
     fn list_snapshots(&self) -> Result<Vec<Snapshot>, ApplicationError> {
-        self.timed(Call::ListSnapshots, |it| it.list_snapshots())
+        self.watcher.watch(Call::ListSnapshots, || self.application.list_snapshots())
     }
 
     fn offer_snapshot(
         &self,
         request: &OfferSnapshotRequest,
     ) -> Result<SnapshotVerdict, ApplicationError> {
-        self.timed(Call::OfferSnapshot, |it| it.offer_snapshot(request))
+        self.watcher.watch(Call::OfferSnapshot, || self.application.offer_snapshot(request))
     }
 
     fn load_snapshot_chunk(
         &self,
         request: &LoadSnapshotChunkRequest,
     ) -> Result<Option<Bytes>, ApplicationError> {
-        self.timed(Call::LoadSnapshotChunk, |it| it.load_snapshot_chunk(request))
+        self.watcher
+            .watch(Call::LoadSnapshotChunk, || self.application.load_snapshot_chunk(request))
     }
 
     fn apply_snapshot_chunk(
         &self,
         request: &ApplySnapshotChunkRequest,
     ) -> Result<ApplySnapshotChunkResponse, ApplicationError> {
-        self.timed(Call::ApplySnapshotChunk, |it| it.apply_snapshot_chunk(request))
+        self.watcher
+            .watch(Call::ApplySnapshotChunk, || self.application.apply_snapshot_chunk(request))
     }
 }

@@ -2,9 +2,10 @@
 //! `abci_connection_method_timing_seconds`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::application::Call;
+use crate::application::{ApplicationError, Call};
+use crate::local::Watcher;
 
 /// Upper bounds of the histogram, in microseconds. The metric's own, so dashboards stay true.
 pub const BOUNDS_MICROS: [u64; 10] =
@@ -63,6 +64,19 @@ impl Timings {
             count: histogram.count.load(Ordering::Relaxed),
             total: Duration::from_nanos(histogram.nanos.load(Ordering::Relaxed)),
         }
+    }
+}
+
+impl Watcher for Timings {
+    fn watch<T>(
+        &self,
+        call: Call,
+        ask: impl FnOnce() -> Result<T, ApplicationError>,
+    ) -> Result<T, ApplicationError> {
+        let start = Instant::now();
+        let answer = ask();
+        self.record(call, start.elapsed());
+        answer
     }
 }
 
