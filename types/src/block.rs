@@ -78,7 +78,7 @@ pub struct Header {
 impl Header {
     /// Merkle root over the fourteen fields. spec: `Header.Hash`.
     pub fn hash(&self) -> Hash {
-        unimplemented!()
+        crate::merkle::root(&crate::codec::header_leaves(self))
     }
 }
 
@@ -103,7 +103,7 @@ impl Block {
 
     /// Encodes the block and cuts it into parts.
     pub fn part_set(&self) -> PartSet {
-        PartSet::cut(&crate::codec::encode_block(self))
+        PartSet::cut(crate::codec::encode_block(self))
     }
 
     /// Bytes of the encoded block, found without copying its transactions.
@@ -135,6 +135,6 @@ pub fn txs_hash(txs: &[Tx]) -> Hash {
 
 /// Root over the encoded evidence. spec: `EvidenceList.Hash`.
 pub fn evidence_hash(evidence: &[Evidence]) -> Hash {
-    let _ = evidence;
-    unimplemented!()
+    let leaves: Vec<Vec<u8>> = evidence.iter().map(crate::codec::evidence_leaf).collect();
+    crate::merkle::root(&leaves)
 }

@@ -233,7 +233,9 @@ impl CommitSig {
 impl Commit {
     /// Root over the entries. spec: `Commit.Hash`.
     pub fn hash(&self) -> Hash {
-        unimplemented!()
+        let leaves: Vec<Vec<u8>> =
+            self.signatures.iter().map(crate::codec::commit_sig_leaf).collect();
+        crate::merkle::root(&leaves)
     }
 
     /// Whether `validators` decided `block_id` at `height` by this commit, as far as `demand` asks.

@@ -2,7 +2,7 @@
 
 use crate::block::{BlockId, Header};
 use crate::commit::{CommitSig, Demand, TrustLevel};
-use crate::hash::{Address, Hash};
+use crate::hash::{Address, HASH_BYTES, Hash};
 use crate::height::{ChainId, Height};
 use crate::keys::{Claim, verify_batch};
 use crate::light_block::{LightBlock, SignedHeader};
@@ -304,6 +304,19 @@ impl LightClientAttackEvidence {
     }
 }
 
+impl LightClientAttackEvidence {
+    /// Over the lie's hash without its last byte (a zero stands there) and the common height as a
+    /// signed varint: so one attack has one name, whoever reports which signers.
+    fn hash(&self) -> Hash {
+        let lie = self.conflicting_block.signed_header.header.hash();
+        let mut bytes = lie.0.to_vec();
+        bytes[HASH_BYTES - 1] = 0;
+        let zigzag = self.common_height.0 << 1;
+        prost::encoding::encode_varint(zigzag, &mut bytes);
+        Hash::of(&bytes)
+    }
+}
+
 impl Evidence {
     /// The height it speaks of: of the votes, or the common height.
     pub fn height(&self) -> Height {
@@ -323,7 +336,10 @@ impl Evidence {
 
     /// What names it. spec: `Evidence.Hash`, with its quirk for attacks.
     pub fn hash(&self) -> Hash {
-        unimplemented!()
+        match self {
+            Evidence::DuplicateVote(_) => Hash::of(&crate::codec::evidence_leaf(self)),
+            Evidence::LightClientAttack(it) => it.hash(),
+        }
     }
 
     /// Whether the evidence proves what it claims, signatures included. Age is checked apart

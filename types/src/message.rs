@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::bits::BitArray;
 use crate::block::{Block, BlockId, PartSetHeader};
-use crate::codec::DecodeError;
+use crate::codec::{self, DecodeError};
 use crate::commit::ExtendedCommit;
 use crate::evidence::Evidence;
 use crate::height::{Height, Round};
@@ -237,15 +237,15 @@ impl Message {
 
     /// The message as its channel's protobuf.
     pub fn encode(&self) -> Bytes {
-        unimplemented!()
+        codec::encode_message(self)
     }
 
     /// Reads a message of a channel; every limit is checked before memory is taken.
+    /// Transactions and parts in it are slices of `bytes`.
     ///
     /// # Errors
     /// What is wrong, with the field and the limit.
-    pub fn decode(channel: Channel, bytes: &[u8]) -> Result<Message, DecodeError> {
-        let _ = (channel, bytes);
-        unimplemented!()
+    pub fn decode(channel: Channel, bytes: Bytes) -> Result<Message, DecodeError> {
+        codec::decode_message(channel, bytes)
     }
 }

@@ -75,6 +75,7 @@ pub struct BlockOutcome {
 impl BlockOutcome {
     /// Root over the deterministic part of the results. spec: `ABCIResults.Hash`.
     pub fn results_hash(&self) -> Hash {
-        unimplemented!()
+        let leaves: Vec<Vec<u8>> = self.tx_results.iter().map(crate::codec::result_leaf).collect();
+        crate::merkle::root(&leaves)
     }
 }

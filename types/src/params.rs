@@ -202,7 +202,7 @@ impl ConsensusParams {
 
     /// What the header says of the parameters: block limits only. spec: `HashedParams`.
     pub fn hash(&self) -> Hash {
-        unimplemented!()
+        Hash::of(&crate::codec::hashed_params(self))
     }
 
     /// Whether precommits of `height` carry extensions.

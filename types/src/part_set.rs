@@ -1,10 +1,10 @@
 //! A block cut into parts of 64 KiB, each provable under one root, so that they travel alone.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::bits::BitArray;
 use crate::block::{BLOCK_BYTES_MAX, PartSetHeader};
-use crate::merkle::Proof;
+use crate::merkle::{self, Proof};
 
 /// Bytes of a part; the last may be shorter. spec: `BlockPartSizeBytes`.
 pub const PART_BYTES: usize = 65_536;
@@ -59,10 +59,18 @@ pub enum PartError {
 }
 
 impl PartSet {
-    /// Cuts bytes into parts with proofs.
-    pub fn cut(bytes: &[u8]) -> Self {
-        let _ = bytes;
-        unimplemented!()
+    /// Cuts bytes into parts with proofs. The parts are slices of `bytes`.
+    pub fn cut(bytes: Bytes) -> Self {
+        let starts = (0..bytes.len().max(1)).step_by(PART_BYTES);
+        let slices: Vec<Bytes> =
+            starts.map(|start| bytes.slice(start..bytes.len().min(start + PART_BYTES))).collect();
+        let (hash, proofs) = merkle::root_and_proofs(&slices);
+        let total = u32::try_from(slices.len()).expect("a block has few parts");
+        let mut set = Self::awaiting(PartSetHeader { total, hash });
+        for (index, (bytes, proof)) in (0..total).zip(slices.into_iter().zip(proofs)) {
+            set.keep(Part { index, bytes, proof });
+        }
+        set
     }
 
     /// An empty set that waits for the parts under `header`. The caller has checked
@@ -82,8 +90,32 @@ impl PartSet {
     /// # Errors
     /// If the part is not of this set.
     pub fn add(&mut self, part: Part) -> Result<bool, PartError> {
-        let _ = part;
-        unimplemented!()
+        let index = part.index;
+        let Some(slot) = self.parts.get(index as usize) else {
+            return Err(PartError::Index { index, total: self.header.total });
+        };
+        if slot.is_some() {
+            return Ok(false);
+        }
+        let is_last = index + 1 == self.header.total;
+        let length = part.bytes.len();
+        if PART_BYTES < length || (length < PART_BYTES && !is_last) {
+            return Err(PartError::Size { index, actual: length });
+        }
+        let of_this_set = part.proof.index == u64::from(index)
+            && part.proof.total == u64::from(self.header.total);
+        if !of_this_set || !part.proof.verifies(&self.header.hash, &part.bytes) {
+            return Err(PartError::Proof { index });
+        }
+        self.keep(part);
+        Ok(true)
+    }
+
+    fn keep(&mut self, part: Part) {
+        let index = part.index as usize;
+        self.bytes += part.bytes.len();
+        self.have.set(index);
+        self.parts[index] = Some(part);
     }
 
     /// A part, if it is here.
@@ -107,7 +139,14 @@ impl PartSet {
     }
 
     /// The encoded block, once all parts are here.
-    pub fn assemble(&self) -> Option<Vec<u8>> {
-        unimplemented!()
+    pub fn assemble(&self) -> Option<Bytes> {
+        if !self.is_complete() {
+            return None;
+        }
+        let mut bytes = BytesMut::with_capacity(self.bytes);
+        for part in self.parts.iter().flatten() {
+            bytes.extend_from_slice(&part.bytes);
+        }
+        Some(bytes.freeze())
     }
 }

@@ -274,7 +274,9 @@ impl ValidatorSet {
 
     /// What the header says of the set: Merkle root over keys and powers in order.
     pub fn hash(&self) -> Hash {
-        unimplemented!()
+        let leaves: Vec<Vec<u8>> =
+            self.validators.iter().map(crate::codec::validator_leaf).collect();
+        crate::merkle::root(&leaves)
     }
 }
 

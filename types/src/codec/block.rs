@@ -1,0 +1,221 @@
+//! Blocks, headers, block ids and parts.
+
+use bytes::Bytes;
+use prost::Message as _;
+use tendermint_proto::v0_38::{crypto, types, version};
+
+use super::scalar::{
+    address, at_most, chain_id, hash, hash_option, hash_option_to_wire, height, height_to_wire,
+    refused, required, time, time_to_wire, unsigned,
+};
+use super::{DecodeError, decoded, evidence, limit, vote, wire};
+use crate::block::{BLOCK_BYTES_MAX, Block, BlockId, Header, PartSetHeader, Version};
+use crate::hash::AppHash;
+use crate::merkle::{AUNTS_MAX, Proof};
+use crate::part_set::{PART_BYTES, PARTS_MAX, Part};
+
+/// Longest digest of an application that a header may carry, in bytes. The reference sets no
+/// limit of its own; this one keeps a header small.
+pub const APP_HASH_BYTES_MAX: usize = 65_536;
+
+/// The block's bytes, as they are cut into parts.
+pub fn encode_block(block: &Block) -> Bytes {
+    block_to_wire(block).encode_to_vec().into()
+}
+
+/// Reads a block of at most [`BLOCK_BYTES_MAX`] bytes. Its transactions are slices of `bytes`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_block(bytes: Bytes) -> Result<Block, DecodeError> {
+    at_most("block.bytes", bytes.len(), BLOCK_BYTES_MAX)?;
+    limit::block(&bytes)?;
+    block_from_wire(decoded("block", bytes)?)
+}
+
+/// The part's bytes, for records.
+pub fn encode_part(part: &Part) -> Bytes {
+    part_to_wire(part).encode_to_vec().into()
+}
+
+/// Reads a part. Its content is a slice of `bytes`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_part(bytes: Bytes) -> Result<Part, DecodeError> {
+    limit::part(&bytes)?;
+    part_from_wire(decoded("part", bytes)?)
+}
+
+pub fn block_to_wire(block: &Block) -> wire::Block {
+    wire::Block {
+        header: Some(header_to_wire(&block.header)),
+        data: Some(wire::Txs { txs: block.txs.clone() }),
+        evidence: Some(evidence::list_to_wire(&block.evidence)),
+        last_commit: Some(vote::last_commit_to_wire(block.last_commit.as_ref())),
+    }
+}
+
+pub fn block_from_wire(wire: wire::Block) -> Result<Block, DecodeError> {
+    Ok(Block {
+        header: header_from_wire(required("block.header", wire.header)?)?,
+        txs: wire.data.unwrap_or_default().txs,
+        evidence: evidence::list_from_wire(wire.evidence.unwrap_or_default())?,
+        last_commit: vote::last_commit_from_wire(required("block.last_commit", wire.last_commit)?)?,
+    })
+}
+
+pub fn header_to_wire(header: &Header) -> types::Header {
+    types::Header {
+        version: Some(version_to_wire(header.version)),
+        chain_id: header.chain_id.as_str().to_owned(),
+        height: height_to_wire(header.height),
+        time: Some(time_to_wire(header.time)),
+        last_block_id: Some(block_id_to_wire(header.last_block_id.as_ref())),
+        last_commit_hash: hash_option_to_wire(header.last_commit_hash.as_ref()),
+        data_hash: hash_option_to_wire(header.data_hash.as_ref()),
+        validators_hash: header.validators_hash.0.to_vec(),
+        next_validators_hash: header.next_validators_hash.0.to_vec(),
+        consensus_hash: header.consensus_hash.0.to_vec(),
+        app_hash: header.app_hash.0.to_vec(),
+        last_results_hash: hash_option_to_wire(header.last_results_hash.as_ref()),
+        evidence_hash: hash_option_to_wire(header.evidence_hash.as_ref()),
+        proposer_address: header.proposer_address.0.to_vec(),
+    }
+}
+
+pub fn header_from_wire(wire: types::Header) -> Result<Header, DecodeError> {
+    let version = wire.version.unwrap_or_default();
+    at_most("header.app_hash", wire.app_hash.len(), APP_HASH_BYTES_MAX)?;
+    Ok(Header {
+        version: Version { block: version.block, app: version.app },
+        chain_id: chain_id("header.chain_id", wire.chain_id)?,
+        height: height("header.height", wire.height)?,
+        time: time("header.time", wire.time.as_ref())?,
+        last_block_id: block_id_from_wire(&wire.last_block_id.unwrap_or_default())?,
+        last_commit_hash: hash_option("header.last_commit_hash", &wire.last_commit_hash)?,
+        data_hash: hash_option("header.data_hash", &wire.data_hash)?,
+        validators_hash: hash("header.validators_hash", &wire.validators_hash)?,
+        next_validators_hash: hash("header.next_validators_hash", &wire.next_validators_hash)?,
+        consensus_hash: hash("header.consensus_hash", &wire.consensus_hash)?,
+        app_hash: AppHash(wire.app_hash.into()),
+        last_results_hash: hash_option("header.last_results_hash", &wire.last_results_hash)?,
+        evidence_hash: hash_option("header.evidence_hash", &wire.evidence_hash)?,
+        proposer_address: address("header.proposer_address", &wire.proposer_address)?,
+    })
+}
+
+/// The fourteen leaves under a header's hash; what is empty or zero has an empty leaf.
+/// spec: `Header.Hash`, `cdcEncode`.
+pub fn header_leaves(header: &Header) -> [Vec<u8>; 14] {
+    [
+        version_to_wire(header.version).encode_to_vec(),
+        header.chain_id.as_str().to_owned().encode_to_vec(),
+        height_to_wire(header.height).encode_to_vec(),
+        time_to_wire(header.time).encode_to_vec(),
+        block_id_to_wire(header.last_block_id.as_ref()).encode_to_vec(),
+        hash_option_to_wire(header.last_commit_hash.as_ref()).encode_to_vec(),
+        hash_option_to_wire(header.data_hash.as_ref()).encode_to_vec(),
+        header.validators_hash.0.to_vec().encode_to_vec(),
+        header.next_validators_hash.0.to_vec().encode_to_vec(),
+        header.consensus_hash.0.to_vec().encode_to_vec(),
+        header.app_hash.0.encode_to_vec(),
+        hash_option_to_wire(header.last_results_hash.as_ref()).encode_to_vec(),
+        hash_option_to_wire(header.evidence_hash.as_ref()).encode_to_vec(),
+        header.proposer_address.0.to_vec().encode_to_vec(),
+    ]
+}
+
+pub fn version_to_wire(version: Version) -> version::Consensus {
+    version::Consensus { block: version.block, app: version.app }
+}
+
+/// None is the zero id, whose part set header is still written.
+pub fn block_id_to_wire(id: Option<&BlockId>) -> types::BlockId {
+    types::BlockId {
+        hash: hash_option_to_wire(id.map(|id| &id.hash)),
+        part_set_header: Some(
+            id.map_or_else(Default::default, |id| part_set_header_to_wire(&id.parts)),
+        ),
+    }
+}
+
+/// Either all of an id or nothing of it. spec: `BlockID.IsComplete`, `IsZero`.
+pub fn block_id_from_wire(wire: &types::BlockId) -> Result<Option<BlockId>, DecodeError> {
+    let parts = wire.part_set_header.clone().unwrap_or_default();
+    if wire.hash.is_empty() && parts.hash.is_empty() && parts.total == 0 {
+        return Ok(None);
+    }
+    if parts.total == 0 {
+        return Err(refused("block_id.part_set_header.total", "is 0 in an id that is not empty"));
+    }
+    let parts = part_set_header_from_wire("block_id.part_set_header.hash", &parts)?;
+    Ok(Some(BlockId { hash: hash("block_id.hash", &wire.hash)?, parts }))
+}
+
+pub fn part_set_header_to_wire(header: &PartSetHeader) -> types::PartSetHeader {
+    types::PartSetHeader { total: header.total, hash: header.hash.0.to_vec() }
+}
+
+pub fn part_set_header_from_wire(
+    field: &'static str,
+    wire: &types::PartSetHeader,
+) -> Result<PartSetHeader, DecodeError> {
+    Ok(PartSetHeader { total: wire.total, hash: hash(field, &wire.hash)? })
+}
+
+/// Refuses a set of parts that no block can have. Asked where we would collect the parts.
+pub fn collectable(field: &'static str, parts: &PartSetHeader) -> Result<(), DecodeError> {
+    if parts.total == 0 {
+        return Err(refused(field, "is 0"));
+    }
+    at_most(field, parts.total as usize, PARTS_MAX)
+}
+
+pub fn part_to_wire(part: &Part) -> wire::Part {
+    wire::Part {
+        index: part.index,
+        bytes: part.bytes.clone(),
+        proof: Some(crypto::Proof {
+            total: wire_count(part.proof.total),
+            index: wire_count(part.proof.index),
+            leaf_hash: part.proof.leaf_hash.0.to_vec(),
+            aunts: part.proof.aunts.iter().map(|aunt| aunt.0.to_vec()).collect(),
+        }),
+    }
+}
+
+fn wire_count(count: u64) -> i64 {
+    i64::try_from(count).expect("a tree in memory has fewer than 2^63 leaves")
+}
+
+/// spec: `Part.ValidateBasic`; the index is the proof's (ASA-2025-002).
+pub fn part_from_wire(wire: wire::Part) -> Result<Part, DecodeError> {
+    let proof = proof_from_wire(required("part.proof", wire.proof)?)?;
+    at_most("part.bytes", wire.bytes.len(), PART_BYTES)?;
+    at_most("part.proof.total", usize::try_from(proof.total).unwrap_or(usize::MAX), PARTS_MAX)?;
+    if u64::from(wire.index) != proof.index {
+        return Err(refused(
+            "part.index",
+            format_args!("is {}, but its proof is for part {}", wire.index, proof.index),
+        ));
+    }
+    if proof.total <= proof.index {
+        return Err(refused("part.index", "is beyond the set"));
+    }
+    if proof.index + 1 < proof.total && wire.bytes.len() != PART_BYTES {
+        return Err(refused("part.bytes", "are fewer than a part has, and it is not the last"));
+    }
+    Ok(Part { index: wire.index, bytes: wire.bytes, proof })
+}
+
+fn proof_from_wire(wire: crypto::Proof) -> Result<Proof, DecodeError> {
+    at_most("part.proof.aunts", wire.aunts.len(), AUNTS_MAX)?;
+    let aunts = wire.aunts.iter().map(|aunt| hash("part.proof.aunts", aunt));
+    Ok(Proof {
+        total: unsigned("part.proof.total", wire.total)?,
+        index: unsigned("part.proof.index", wire.index)?,
+        leaf_hash: hash("part.proof.leaf_hash", &wire.leaf_hash)?,
+        aunts: aunts.collect::<Result<_, _>>()?,
+    })
+}
