@@ -1,6 +1,9 @@
 //! genesis.json: how a chain begins. Both layouts are read: the reference's, and the SDK's with
 //! `consensus.{validators,params}` and a numeric `initial_height`.
 
+mod read;
+mod write;
+
 use crate::hash::{AppHash, Hash};
 use crate::height::{ChainId, Height};
 use crate::keys::PublicKey;
@@ -27,7 +30,7 @@ pub struct Genesis {
     pub validators: Vec<GenesisValidator>,
     /// The application's digest before the first block.
     pub app_hash: AppHash,
-    /// The application's beginning, as JSON text (kept byte for byte).
+    /// The application's beginning, as JSON text (kept byte for byte); empty if there is none.
     pub app_state: String,
 }
 
@@ -67,17 +70,17 @@ impl Genesis {
     /// # Errors
     /// The first field that is missing or wrong.
     pub fn parse(text: &str) -> Result<Self, GenesisError> {
-        let _ = text;
-        unimplemented!()
+        read::genesis(text)
     }
 
     /// Writes the reference's layout, indented.
     pub fn to_json(&self) -> String {
-        unimplemented!()
+        write::indented(self)
     }
 
-    /// SHA-256 over [`Genesis::to_json`]'s compact form: two nodes of one chain compare it.
+    /// SHA-256 over [`Genesis::to_json`] without white space: two nodes of one chain compare it,
+    /// however their files are indented.
     pub fn hash(&self) -> Hash {
-        unimplemented!()
+        Hash::of(write::compact(self).as_bytes())
     }
 }
