@@ -16,7 +16,10 @@ mod validator;
 mod vote;
 mod wire;
 
-pub use block::{APP_HASH_BYTES_MAX, decode_block, decode_part, encode_block, encode_part};
+pub use block::{
+    APP_HASH_BYTES_MAX, decode_block, decode_header, decode_part, encode_block, encode_header,
+    encode_part,
+};
 pub use evidence::{decode_evidence, encode_evidence};
 pub use message::{decode_message, encode_message};
 pub use outcome::{decode_outcome, encode_outcome};

@@ -47,6 +47,19 @@ pub fn decode_part(bytes: Bytes) -> Result<Part, DecodeError> {
     part_from_wire(decoded("part", bytes)?)
 }
 
+/// The header's bytes, for the store.
+pub fn encode_header(header: &Header) -> Bytes {
+    header_to_wire(header).encode_to_vec().into()
+}
+
+/// Reads a header.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_header(bytes: &[u8]) -> Result<Header, DecodeError> {
+    header_from_wire(decoded("header", bytes)?)
+}
+
 pub fn block_to_wire(block: &Block) -> wire::Block {
     wire::Block {
         header: Some(header_to_wire(&block.header)),
