@@ -309,10 +309,7 @@ impl Mempool {
 
     fn check_size(&self, tx: &Tx) -> Result<(), Refusal> {
         if self.config.tx_bytes_max < tx.len() {
-            return Err(Refusal::TooLarge {
-                bytes_max: self.config.tx_bytes_max,
-                bytes: tx.len(),
-            });
+            return Err(Refusal::TooLarge { bytes_max: self.config.tx_bytes_max, bytes: tx.len() });
         }
         let (bytes, bytes_max) = (bytes_in_block(tx), self.limits.bytes_max);
         if bytes_max < bytes {

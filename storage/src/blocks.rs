@@ -133,9 +133,7 @@ impl Store {
     /// If the disk fails or the row is damaged.
     pub fn seen_commit(&self, height: Height) -> Result<Option<ExtendedCommit>, StorageError> {
         let row = self.read(Column::SeenCommits, &height_key(height))?;
-        row.map(|row| codec::decode_extended_commit(&row))
-            .transpose()
-            .in_row("seen commit", height)
+        row.map(|row| codec::decode_extended_commit(&row)).transpose().in_row("seen commit", height)
     }
 
     /// The height of the block with this hash, if it is in the store.
@@ -197,8 +195,10 @@ fn encode_meta(block: &Block, id: &BlockId, parts: &PartSet) -> Vec<u8> {
 
 fn decode_meta(height: Height, row: Bytes) -> Result<BlockMeta, StorageError> {
     let row: MetaRow = prost::Message::decode(row).in_row("meta", height)?;
-    let parts =
-        PartSetHeader { total: row.parts_total, hash: Hash(fixed(Column::Metas, &row.parts_hash)?) };
+    let parts = PartSetHeader {
+        total: row.parts_total,
+        hash: Hash(fixed(Column::Metas, &row.parts_hash)?),
+    };
     Ok(BlockMeta {
         id: BlockId { hash: Hash(fixed(Column::Metas, &row.hash)?), parts },
         header: codec::decode_header(&row.header).in_row("header", height)?,

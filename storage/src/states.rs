@@ -14,9 +14,7 @@ use types::{
 };
 
 use crate::error::{InRow, StorageError};
-use crate::schema::{
-    Column, LAST_STATE_KEY, MemberRow, MembersRow, RotationRow, height_key,
-};
+use crate::schema::{Column, LAST_STATE_KEY, MemberRow, MembersRow, RotationRow, height_key};
 use crate::store::{Step, Store, fixed};
 
 impl Store {
