@@ -171,6 +171,11 @@ impl Tally {
         extra.or_else(first)
     }
 
+    /// What was voted for.
+    pub fn voted(&self) -> impl Iterator<Item = Option<BlockId>> + '_ {
+        self.slots.keys().copied()
+    }
+
     /// What a quorum voted for, if there is one; `Some(None)` is nil. L28, L36, L44, L49.
     pub fn polka(&self) -> Option<Option<BlockId>> {
         self.polka

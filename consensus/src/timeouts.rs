@@ -31,6 +31,10 @@ pub struct Config {
     pub create_empty_blocks_interval: Duration,
     /// How often what may have been lost is offered again.
     pub gossip: Duration,
+    /// How long peers are given to get votes and parts from those who made them, before we relay
+    /// them: above the delay of a link, or they arrive twice; less is faster where links are
+    /// missing.
+    pub relay: Duration,
     /// How long a served block may take before it is asked of another peer.
     pub catch_up: Duration,
 }
@@ -50,6 +54,7 @@ impl Default for Config {
             create_empty_blocks: true,
             create_empty_blocks_interval: Duration::ZERO,
             gossip: ms(500),
+            relay: ms(50),
             catch_up: ms(5000),
         }
     }

@@ -1,0 +1,223 @@
+//! What a peer's messages say of the peer.
+
+use types::message::WireStep;
+use types::part_set::PARTS_MAX;
+use types::{BitArray, BlockId, Height, Message, Offence, PeerId, Round, Time, Vote, VoteKind};
+
+use super::announce::only;
+use super::peer::{Ballot, Peer, Place};
+use super::{Gossip, View, penalise, send};
+use crate::output::Output;
+use crate::snapshot::PeerSnapshot;
+use crate::tally::Tally;
+
+/// Messages from one peer in a slow tick beyond which it floods, apart from what many validators
+/// give cause for.
+const MESSAGES_MAX: u32 = 20_000;
+/// More of them for each validator.
+const MESSAGES_PER_VALIDATOR: u32 = 32;
+
+impl Gossip {
+    /// Learns from a message what its sender has, and answers what gossip itself can answer. To be
+    /// called before the message is applied. A claim of two thirds ([`Message::VoteSetMaj23`])
+    /// must have been told to [`crate::Votes::claim`] before.
+    pub fn received(
+        &mut self,
+        _now: Time,
+        id: PeerId,
+        message: &Message,
+        view: &View<'_>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.messages = peer.messages.saturating_add(1);
+        let validators = u32::try_from(view.votes.validators().count()).unwrap_or(u32::MAX);
+        let limit = MESSAGES_MAX.saturating_add(MESSAGES_PER_VALIDATOR.saturating_mul(validators));
+        if peer.messages == limit {
+            penalise(outputs, id, Offence::Flood, "too many messages");
+        }
+        let learned = match message {
+            Message::NewRoundStep { height, round, step, last_commit_round, .. } => {
+                let place = Place { height: *height, round: *round, step: *step };
+                if last_commit_round.is_some() != (self.initial_height < *height)
+                    || *height < self.initial_height
+                {
+                    Err("a round of a last commit that cannot be")
+                } else {
+                    peer.moved_to(place, *last_commit_round, self.ticks);
+                    Ok(())
+                }
+            }
+            Message::NewValidBlock { height, round, parts, have, is_commit } => {
+                if have.count() != parts.total as usize || PARTS_MAX < have.count() {
+                    Err("parts of a block that do not fit its count")
+                } else {
+                    if peer.is_at(*height, *round) || *is_commit && peer.height() == Some(*height) {
+                        peer.wants_parts(*parts, have, *is_commit);
+                    }
+                    Ok(())
+                }
+            }
+            Message::HasVote { height, round, kind, index } => {
+                peer.has_vote((*height, *round, *kind), index.0 as usize, view)
+            }
+            Message::VoteSetMaj23 { height, round, kind, block_id } => {
+                answer_maj23(id, (*height, *round, *kind), block_id.as_ref(), view, outputs);
+                Ok(())
+            }
+            Message::VoteSetBits { height, round, kind, block_id, have } => {
+                peer.has_bits((*height, *round, *kind), block_id.as_ref(), have, view)
+            }
+            Message::Proposal(proposal) => {
+                peer.learn_proposal(proposal, true);
+                Ok(())
+            }
+            Message::ProposalPol { height, pol_round, have } => {
+                peer.has_pol(*height, *pol_round, have, view)
+            }
+            Message::BlockPart { height, part, .. } => {
+                peer.has_part(*height, part.index, view);
+                Ok(())
+            }
+            Message::Vote(vote) => peer.sent_us(vote, view),
+            Message::BlockRequest(height) => {
+                let before = peer.fetches.map_or(*height, |(before, _)| before.max(*height));
+                peer.fetches = Some((before, self.ticks));
+                Ok(())
+            }
+            Message::Txs(_)
+            | Message::Evidence(_)
+            | Message::NoBlock(_)
+            | Message::BlockResponse { .. }
+            | Message::StatusRequest
+            | Message::StatusResponse { .. } => Ok(()),
+        };
+        if let Err(reason) = learned {
+            penalise(outputs, id, Offence::Lie, reason);
+        }
+    }
+}
+
+/// Tells a peer which votes we have of those that it knows to be a quorum.
+fn answer_maj23(
+    id: PeerId,
+    (height, round, kind): Ballot,
+    block_id: Option<&BlockId>,
+    view: &View<'_>,
+    outputs: &mut Vec<Output>,
+) {
+    let Some(tally) = view.tally((height, round, kind)) else { return };
+    let have = tally.have_for(block_id);
+    let block_id = block_id.copied();
+    send(outputs, only(id), Message::VoteSetBits { height, round, kind, block_id, have });
+}
+
+impl Peer {
+    fn has_vote(
+        &mut self,
+        ballot: Ballot,
+        index: usize,
+        view: &View<'_>,
+    ) -> Result<(), &'static str> {
+        let Some(count) = view.count_at(ballot.0) else { return Ok(()) };
+        if count <= index {
+            return Err("a vote of nobody");
+        }
+        if let Some(offered) = self.ballot(ballot, view.round, count) {
+            offered.has.set(index);
+        }
+        Ok(())
+    }
+
+    /// A vote from it: it has that one, and was not sent here in vain.
+    fn sent_us(&mut self, vote: &Vote, view: &View<'_>) -> Result<(), &'static str> {
+        let ballot = (vote.height, vote.round, vote.kind);
+        self.has_vote(ballot, vote.validator_index.0 as usize, view)
+    }
+
+    /// Its word on which votes for a block it has: of those that we have too, it has no others.
+    fn has_bits(
+        &mut self,
+        ballot: Ballot,
+        block_id: Option<&BlockId>,
+        have: &BitArray,
+        view: &View<'_>,
+    ) -> Result<(), &'static str> {
+        let ours = view.tally(ballot).map(|tally: &Tally| tally.have_for(block_id));
+        if let Some(count) = view.count_at(ballot.0) {
+            if have.count() != count {
+                return Err("bits of votes that are not of this validator set");
+            }
+            let _ = self.ballot(ballot, view.round, count);
+        }
+        let asked = 1 < self.stalled;
+        let Some(offered) = self.known_ballot(ballot) else { return Ok(()) };
+        if offered.has.count() != have.count() {
+            return Err("bits of votes that are not of this validator set");
+        }
+        offered.has.add(have);
+        if asked {
+            let lost = ours.unwrap_or_else(|| offered.sent.clone());
+            for index in lost.minus(have).collect::<Vec<_>>() {
+                offered.has.clear(index);
+                offered.sent.clear(index);
+            }
+            self.dirty = true;
+        }
+        Ok(())
+    }
+
+    fn has_pol(
+        &mut self,
+        height: Height,
+        pol_round: Round,
+        have: &BitArray,
+        view: &View<'_>,
+    ) -> Result<(), &'static str> {
+        if self.height() != Some(height) || self.pol_round != Some(pol_round) {
+            return Ok(());
+        }
+        let Some(count) = view.count_at(height) else { return Ok(()) };
+        if have.count() != count {
+            return Err("bits of votes that are not of this validator set");
+        }
+        if let Some(offered) =
+            self.ballot((height, pol_round, VoteKind::Prevote), view.round, count)
+        {
+            offered.has.add(have);
+        }
+        Ok(())
+    }
+
+    fn has_part(&mut self, height: Height, index: u32, view: &View<'_>) {
+        if self.height() != Some(height) || height != view.height {
+            return;
+        }
+        if let Some(parts) = &mut self.parts {
+            parts.offered.has.set(index as usize);
+        }
+    }
+
+    pub(super) fn snapshot(
+        &self,
+        peer: PeerId,
+        stored: Option<(Height, Height)>,
+    ) -> Option<PeerSnapshot> {
+        let Place { height, round, step } = self.place?;
+        Some(PeerSnapshot {
+            peer,
+            height,
+            round,
+            step,
+            proposal_parts: self.parts.as_ref().map(|parts| parts.offered.has.clone()),
+            prevotes: self.ballot_bits((height, round, VoteKind::Prevote)),
+            precommits: self.ballot_bits((height, round, VoteKind::Precommit)),
+            stored,
+        })
+    }
+
+    /// Whether it still waits for a proposal.
+    pub(super) fn awaits_proposal(&self) -> bool {
+        self.place.is_some_and(|place| place.step <= WireStep::Propose)
+    }
+}
