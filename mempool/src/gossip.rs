@@ -41,19 +41,19 @@ impl Gossip {
         &mut self,
         peer: PeerId,
         waiting: &Waiting,
-        bytes_max: usize,
+        bytes_max: u64,
         count_max: usize,
     ) -> Vec<Tx> {
         let Some(cursor) = self.cursors.get_mut(&peer) else {
             return vec![];
         };
-        let (mut batch, mut bytes) = (vec![], 0_usize);
+        let (mut batch, mut bytes) = (vec![], 0_u64);
         for (place, entry) in waiting.from(*cursor) {
             if entry.senders.has(peer) {
                 *cursor = place + 1;
                 continue;
             }
-            bytes = bytes.saturating_add(entry.tx.len());
+            bytes = bytes.saturating_add(entry.tx.len() as u64);
             if count_max <= batch.len() || (bytes_max < bytes && !batch.is_empty()) {
                 break;
             }

@@ -113,24 +113,23 @@ impl Mempool {
         Ok(key)
     }
 
-    /// Takes the application's word on an admitted transaction: it waits from now on, or is gone.
+    /// Takes the application's word on an admitted transaction. Returns whether it waits from now
+    /// on: not if its code is not 0, and not if it was decided or flushed meanwhile.
     ///
     /// # Errors
-    /// If the application refuses it, it wants more gas than a block has, or it is not in check
-    /// (any more).
-    pub fn checked(&mut self, key: &TxKey, checked: Checked) -> Result<(), Refusal> {
-        let InCheck { tx, senders } = self.end_check(key).ok_or(Refusal::NotInCheck)?;
-        match self.judge(checked) {
-            Ok(gas_wanted) => {
-                self.waiting.push(Entry { key: *key, tx, gas_wanted, senders });
-                self.invariants();
-                Ok(())
-            }
-            Err(refusal) => {
-                self.reject(key);
-                Err(refusal)
-            }
+    /// If the application accepts it, but no block has the gas that it wants.
+    pub fn checked(&mut self, key: &TxKey, checked: Checked) -> Result<bool, Refusal> {
+        let Some(InCheck { tx, senders }) = self.end_check(key) else {
+            return Ok(false);
+        };
+        let judged = self.judge(checked);
+        if let Ok(Some(gas_wanted)) = judged {
+            self.waiting.push(Entry { key: *key, tx, gas_wanted, senders });
+        } else {
+            self.reject(key);
         }
+        self.invariants();
+        judged.map(|gas_wanted| gas_wanted.is_some())
     }
 
     /// Gives up on an admitted transaction about which the application gave no answer. It may come
@@ -211,23 +210,19 @@ impl Mempool {
     /// Takes the application's word on a transaction that was checked again. Returns whether it
     /// still waits.
     pub fn rechecked(&mut self, key: &TxKey, checked: Checked) -> bool {
-        match self.judge(checked) {
-            Ok(gas_wanted) => {
-                let entry = self.waiting.find_mut(key);
-                entry.map(|entry| entry.gas_wanted = gas_wanted).is_some()
-            }
-            Err(_) => {
-                // Only if it was still here: it may be remembered as decided by now.
-                if self.waiting.remove(key).is_some() {
-                    self.reject(key);
-                }
-                false
-            }
+        if let Ok(Some(gas_wanted)) = self.judge(checked) {
+            let entry = self.waiting.find_mut(key);
+            return entry.map(|entry| entry.gas_wanted = gas_wanted).is_some();
         }
+        // Only if it was still here: if it was decided meanwhile, it is to be remembered.
+        if self.waiting.remove(key).is_some() {
+            self.reject(key);
+        }
+        false
     }
 
     /// Whether transactions are still to be checked again after the last block.
-    pub fn is_rechecking(&self) -> bool {
+    pub fn rechecks_pending(&self) -> bool {
         let Recheck { next, until } = self.recheck;
         self.waiting.from(next).next().is_some_and(|(place, _)| place < until)
     }
@@ -265,12 +260,7 @@ impl Mempool {
 
     /// The next transactions for a peer, in order: at most `count_max`, and at most `bytes_max`
     /// bytes unless one alone has more. None if it lacks none. They count as sent.
-    pub fn batch_for(
-        &mut self,
-        peer: PeerId,
-        bytes_max: usize,
-        count_max: usize,
-    ) -> Option<Vec<Tx>> {
+    pub fn batch_for(&mut self, peer: PeerId, bytes_max: u64, count_max: usize) -> Option<Vec<Tx>> {
         if !self.config.broadcast {
             return None;
         }
@@ -335,16 +325,16 @@ impl Mempool {
         Ok(())
     }
 
-    /// Whether a transaction may wait by the application's word; its gas, if so.
-    fn judge(&self, checked: Checked) -> Result<u64, Refusal> {
+    /// The gas that a transaction wants, if it may wait by the application's word.
+    fn judge(&self, checked: Checked) -> Result<Option<u64>, Refusal> {
         let Checked { code, gas_wanted } = checked;
         if code != CODE_OK {
-            return Err(Refusal::Invalid { code });
+            return Ok(None);
         }
         let gas = u64::try_from(gas_wanted).map_err(|_| Refusal::NegativeGas { gas_wanted })?;
         match self.limits.gas_max {
             Some(gas_max) if gas_max < gas => Err(Refusal::TooMuchGas { gas_max, gas_wanted: gas }),
-            Some(_) | None => Ok(gas),
+            Some(_) | None => Ok(Some(gas)),
         }
     }
 

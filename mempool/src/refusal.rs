@@ -51,14 +51,4 @@ pub enum Refusal {
         /// That it wants.
         gas_wanted: i64,
     },
-    /// The application refused it.
-    #[error("tx refused by the application with code {code}")]
-    Invalid {
-        /// The application's word, not 0.
-        code: u32,
-    },
-    /// The verdict is on a transaction that is not being checked (any more): it was decided or
-    /// flushed meanwhile.
-    #[error("tx is not being checked")]
-    NotInCheck,
 }

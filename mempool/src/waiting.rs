@@ -116,6 +116,6 @@ impl Waiting {
 
     fn invariants(&self) {
         assert_eq!(self.order.len(), self.places.len());
-        assert!(self.order.len() != 0 || self.bytes == 0);
+        assert!(!self.order.is_empty() || self.bytes == 0);
     }
 }
