@@ -14,6 +14,10 @@ use crate::proposal::UnsignedProposal;
 use crate::time::Time;
 use crate::vote::VoteKind;
 
+mod read;
+
+pub use read::{Reading, Subject, read};
+
 /// What a voter signs.
 pub fn vote(
     chain_id: &ChainId,
