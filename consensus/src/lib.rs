@@ -5,6 +5,7 @@
 //! `tally` and `votes` count, `proposals` collects, `height` asks again until nothing applies),
 //! then what surrounds it (`replica` across heights, `gossip`, `catchup`, `evidence`, `replay`).
 
+pub mod evidence;
 pub mod gossip;
 pub mod input;
 pub mod output;
@@ -15,6 +16,7 @@ pub mod tally;
 pub mod timeouts;
 pub mod votes;
 
+pub use evidence::EvidencePool;
 pub use gossip::{Gossip, View};
 pub use input::{Alarm, Input, Judgement, Start, StoredBlock, Timeout, Wait};
 pub use output::{Announcement, Decided, Output, Recipients, SignRequest};
