@@ -1,0 +1,14 @@
+//! The protocol's rules, tested from outside the crate: against models and vectors that we did not
+//! write, and against every mutation of what we made ourselves.
+
+mod network;
+
+mod chain;
+mod commits;
+mod keyring;
+mod light_client;
+mod misbehaviour;
+mod parameters;
+mod rotation;
+mod set_updates;
+mod zip215;
