@@ -1,0 +1,432 @@
+//! Decided blocks from peers who are ahead: whom to ask for which, in a parallel window.
+//!
+//! What a peer says of its height is a claim, proven only by answering: it decides whom we ask,
+//! never what we wait for. Consensus goes on all the while; only for a short time after blocks
+//! have really come does it begin no round of votes ([`CatchUp::expects`]). A block is proven by
+//! the extended commit sent along, or by the last commit of the block after it; the very last
+//! block has none and comes by gossip.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use types::{Block, ExtendedCommit, Height, Message, Offence, PeerId, Round, Time};
+
+use crate::input::{Alarm, Timeout, Wait};
+use crate::output::{Announcement, Output, Recipients};
+use crate::timeouts::Config;
+
+/// How many blocks ahead of the next one are asked for.
+const WINDOW: u64 = 32;
+/// Most unanswered requests to one peer. spec: below `maxPendingRequestsPerPeer`, 20.
+const ASKED_PER_PEER_MAX: usize = 8;
+/// Bytes of waiting blocks beyond which no more are asked for but the next two.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How often peers are asked what blocks they have.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// Unanswered requests after which a peer's claim counts no more.
+const SILENCES_MAX: u32 = 2;
+
+/// Fetches decided blocks.
+#[derive(Debug)]
+pub struct CatchUp {
+    /// The next block that we lack.
+    height: Height,
+    patience: Duration,
+    peers: BTreeMap<PeerId, Server>,
+    asked: BTreeMap<Height, Asked>,
+    blocks: BTreeMap<Height, Served>,
+    bytes: usize,
+    /// The next block was handed out to be proven.
+    proving: Option<Proving>,
+    /// The next block is proven.
+    proven: bool,
+    /// Until when more blocks are expected, and whether that was still so when last asked.
+    expect_until: Option<Time>,
+    expecting: bool,
+    announced: bool,
+    status_due: Option<Time>,
+    /// When the alarm that we asked for rings.
+    due: Option<Time>,
+}
+
+/// A peer as a source of blocks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Server {
+    /// First and last block, as it claims.
+    range: Option<(Height, Height)>,
+    asked: usize,
+    /// Requests given up, whose answers may still come.
+    late: u32,
+    silences: u32,
+    /// Gave us a block that was wrong; is asked for nothing more.
+    caught: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    peer: PeerId,
+    /// Last sign of life of the peer since it was asked.
+    since: Time,
+}
+
+/// A block that is being proven, and who is to blame if it is wrong.
+#[derive(Debug)]
+struct Proving {
+    block: Arc<Block>,
+    commit: ExtendedCommit,
+    to_blame: Vec<PeerId>,
+}
+
+#[derive(Clone, Debug)]
+struct Served {
+    peer: PeerId,
+    block: Arc<Block>,
+    extended_commit: Option<ExtendedCommit>,
+    bytes: usize,
+}
+
+impl CatchUp {
+    /// Knows no peers; `height` is the next block that we lack.
+    pub fn new(config: &Config, height: Height) -> Self {
+        Self {
+            height,
+            patience: config.catch_up,
+            peers: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            bytes: 0,
+            proving: None,
+            proven: false,
+            expect_until: None,
+            expecting: false,
+            announced: false,
+            status_due: None,
+            due: None,
+        }
+    }
+
+    /// A peer has connected: it is asked what blocks it has.
+    pub fn peer_up(&mut self, peer: PeerId, outputs: &mut Vec<Output>) {
+        self.peers.insert(peer, Server::default());
+        send(outputs, Recipients::One(peer), Message::StatusRequest);
+    }
+
+    /// A peer is gone: others are asked for what it owed.
+    pub fn peer_down(&mut self, now: Time, peer: PeerId, outputs: &mut Vec<Output>) {
+        self.peers.remove(&peer);
+        self.asked.retain(|_, asked| asked.peer != peer);
+        self.ask(now, outputs);
+    }
+
+    /// Takes what a peer says about decided blocks and about its height.
+    pub fn received(
+        &mut self,
+        now: Time,
+        peer: PeerId,
+        message: Message,
+        outputs: &mut Vec<Output>,
+    ) {
+        match message {
+            Message::StatusResponse { range } => self.claimed(peer, range, outputs),
+            Message::NewRoundStep { height, .. } => self.reached(peer, height),
+            Message::BlockResponse { block, extended_commit } => {
+                self.served(now, peer, block, extended_commit, outputs);
+            }
+            Message::NoBlock(height) => self.refused(peer, height, outputs),
+            Message::NewValidBlock { .. }
+            | Message::HasVote { .. }
+            | Message::VoteSetMaj23 { .. }
+            | Message::Proposal(_)
+            | Message::ProposalPol { .. }
+            | Message::BlockPart { .. }
+            | Message::Vote(_)
+            | Message::VoteSetBits { .. }
+            | Message::Txs(_)
+            | Message::Evidence(_)
+            | Message::BlockRequest(_)
+            | Message::StatusRequest => {}
+        }
+    }
+
+    /// Asks for what is lacking, as far as peers claim to have it. Costs little when nothing is.
+    pub fn ask(&mut self, now: Time, outputs: &mut Vec<Output>) {
+        self.expect(now);
+        let best = self.best();
+        if let Some(best) = best.filter(|&best| self.height < best) {
+            let window = self.height.0.saturating_add(WINDOW - 1).min(best.0);
+            for height in (self.height.0..=window).map(Height) {
+                let needed = height.0 <= self.height.0.saturating_add(1);
+                let full = BYTES_MAX <= self.bytes && !needed;
+                let here = self.blocks.contains_key(&height) || self.asked.contains_key(&height);
+                if !here && !full {
+                    self.ask_for(now, height, outputs);
+                }
+            }
+        }
+        let active = !self.asked.is_empty() || !self.blocks.is_empty();
+        if self.announced != active {
+            self.announced = active;
+            let best = best.unwrap_or(self.height);
+            outputs.push(Output::Announce(Announcement::CatchingUp { active, best }));
+        }
+        self.ring(now, outputs);
+    }
+
+    /// The next block and what proves it, once both are here; handed out once, until
+    /// [`CatchUp::verified`] or [`CatchUp::advance`] is called.
+    pub fn next_ready(&mut self) -> Option<(Arc<Block>, ExtendedCommit)> {
+        if self.proving.is_some() {
+            return None;
+        }
+        let served = self.blocks.get(&self.height)?;
+        let mut to_blame = vec![served.peer];
+        let commit = match &served.extended_commit {
+            Some(commit) => commit.clone(),
+            None => {
+                let next = self.blocks.get(&self.height.next())?;
+                to_blame.push(next.peer);
+                next.block.last_commit.clone().map(ExtendedCommit::plain)?
+            }
+        };
+        let block = Arc::clone(&served.block);
+        let proving = Proving { block: Arc::clone(&block), commit: commit.clone(), to_blame };
+        self.proving = Some(proving);
+        Some((block, commit))
+    }
+
+    /// The block from [`CatchUp::next_ready`] is proven, or its senders are to blame.
+    pub fn verified(&mut self, height: Height, valid: bool, outputs: &mut Vec<Output>) {
+        if height != self.height {
+            return;
+        }
+        self.proven = valid;
+        if valid {
+            return;
+        }
+        let Some(proving) = self.proving.take() else { return };
+        for peer in proving.to_blame {
+            if let Some(server) = self.peers.get_mut(&peer) {
+                server.caught = true;
+                server.range = None;
+            }
+            let reason = "served a block that is not proven";
+            penalise(outputs, peer, Offence::BadBlock, reason);
+            self.forget_from(peer);
+        }
+    }
+
+    /// The next block and what proves it, if it is proven.
+    pub fn take(&mut self, height: Height) -> Option<(Arc<Block>, ExtendedCommit)> {
+        let proving = self.proving.as_ref().filter(|_| self.proven && height == self.height)?;
+        Some((Arc::clone(&proving.block), proving.commit.clone()))
+    }
+
+    /// The next block that we lack is this one now.
+    pub fn advance(&mut self, height: Height) {
+        if self.proven {
+            // Blocks really come this way: more are expected.
+            self.expect_until = None;
+        }
+        (self.height, self.proving, self.proven) = (height, None, false);
+        let later = self.blocks.split_off(&height);
+        for served in std::mem::replace(&mut self.blocks, later).into_values() {
+            self.bytes -= served.bytes;
+        }
+        let later = self.asked.split_off(&height);
+        for asked in std::mem::replace(&mut self.asked, later).into_values() {
+            self.given_up(asked.peer);
+        }
+    }
+
+    /// Whether blocks have come lately and more are on their way, so that it is not worth to begin
+    /// voting at this height.
+    pub fn expects(&self, height: Height) -> bool {
+        self.expecting && height == self.height
+    }
+
+    /// The alarm rings: who has not answered is passed over, and peers are asked for news.
+    pub fn timeout(&mut self, now: Time, outputs: &mut Vec<Output>) {
+        self.due = None;
+        let patience = self.patience;
+        let over = |asked: &Asked| patience <= now.since(asked.since);
+        let silent: Vec<(Height, PeerId)> = self
+            .asked
+            .iter()
+            .filter(|(_, asked)| over(asked))
+            .map(|(&height, asked)| (height, asked.peer))
+            .collect();
+        let mut blamed: Vec<PeerId> = silent.iter().map(|&(_, peer)| peer).collect();
+        for (height, peer) in silent {
+            self.asked.remove(&height);
+            self.given_up(peer);
+        }
+        blamed.dedup();
+        for peer in blamed {
+            if let Some(server) = self.peers.get_mut(&peer) {
+                server.silences += 1;
+                if SILENCES_MAX <= server.silences {
+                    server.range = None;
+                }
+            }
+            penalise(outputs, peer, Offence::Silent, "did not serve a block that it claims");
+        }
+        if self.status_due.is_none_or(|due| due <= now) {
+            self.status_due = Some(now.after(STATUS_EVERY));
+            if !self.peers.is_empty() {
+                send(outputs, Recipients::All, Message::StatusRequest);
+            }
+        }
+        self.ask(now, outputs);
+    }
+
+    /// First and last block that a peer claims to have.
+    pub fn range(&self, peer: PeerId) -> Option<(Height, Height)> {
+        self.peers.get(&peer)?.range
+    }
+
+    /// Whether blocks are being fetched.
+    pub fn is_active(&self) -> bool {
+        self.announced
+    }
+
+    /// The last block that any peer claims to have.
+    fn best(&self) -> Option<Height> {
+        self.peers.values().filter_map(|server| server.range).map(|(_, last)| last).max()
+    }
+
+    /// Looks whether more blocks are expected: at first for as long as a peer may take to answer,
+    /// and again after each block that came.
+    fn expect(&mut self, now: Time) {
+        let behind = self.best().is_some_and(|best| self.height < best);
+        let until = match self.expect_until {
+            Some(until) => until,
+            None if behind => *self.expect_until.insert(now.after(self.patience)),
+            None => now,
+        };
+        self.expecting = behind && now < until;
+    }
+
+    fn ask_for(&mut self, now: Time, height: Height, outputs: &mut Vec<Output>) {
+        let has = |server: &Server| {
+            server.range.is_some_and(|(first, last)| first <= height && height <= last)
+        };
+        let free = self.peers.iter_mut().filter(|(_, server)| {
+            has(server) && !server.caught && server.asked < ASKED_PER_PEER_MAX
+        });
+        let Some((&peer, server)) = free.min_by_key(|(_, server)| server.asked) else { return };
+        server.asked += 1;
+        self.asked.insert(height, Asked { peer, since: now });
+        send(outputs, Recipients::One(peer), Message::BlockRequest(height));
+    }
+
+    fn claimed(
+        &mut self,
+        peer: PeerId,
+        range: Option<(Height, Height)>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(server) = self.peers.get_mut(&peer) else { return };
+        if range.is_some_and(|(first, last)| last < first) {
+            penalise(outputs, peer, Offence::Lie, "claims blocks that end before they begin");
+            return;
+        }
+        if server.caught {
+            return;
+        }
+        server.silences = 0;
+        server.range = range;
+    }
+
+    /// A peer that is in consensus at a height has the blocks before it.
+    fn reached(&mut self, peer: PeerId, height: Height) {
+        let Some(server) = self.peers.get_mut(&peer) else { return };
+        if let (Some((first, last)), Some(before)) = (server.range, height.previous()) {
+            server.range = Some((first, last.max(before)));
+        }
+    }
+
+    fn served(
+        &mut self,
+        now: Time,
+        peer: PeerId,
+        block: Arc<Block>,
+        extended_commit: Option<ExtendedCommit>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(server) = self.peers.get_mut(&peer) else { return };
+        let height = block.header.height;
+        let in_time = self.asked.get(&height).is_some_and(|asked| asked.peer == peer);
+        if in_time {
+            server.asked = server.asked.saturating_sub(1);
+            server.silences = 0;
+            self.asked.remove(&height);
+        } else if 0 < server.late {
+            server.late -= 1;
+        } else {
+            return penalise(outputs, peer, Offence::Flood, "sent a block that was not asked for");
+        }
+        for asked in self.asked.values_mut().filter(|asked| asked.peer == peer) {
+            asked.since = now;
+        }
+        let window = self.height.0..self.height.0.saturating_add(WINDOW);
+        if server.caught || !window.contains(&height.0) || self.blocks.contains_key(&height) {
+            return;
+        }
+        let bytes = block.txs.iter().fold(1024, |sum: usize, tx| sum.saturating_add(tx.len()));
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.blocks.insert(height, Served { peer, block, extended_commit, bytes });
+    }
+
+    /// A peer lacks what it claimed; it may have been pruned.
+    fn refused(&mut self, peer: PeerId, height: Height, outputs: &mut Vec<Output>) {
+        if self.asked.get(&height).is_none_or(|asked| asked.peer != peer) {
+            return;
+        }
+        self.asked.remove(&height);
+        if let Some(server) = self.peers.get_mut(&peer) {
+            server.asked = server.asked.saturating_sub(1);
+            server.range = server.range.filter(|&(_, last)| height < last);
+            server.range = server.range.map(|(_, last)| (height.next(), last));
+        }
+        penalise(outputs, peer, Offence::Silent, "has not the block that it claims");
+    }
+
+    /// A request is given up: its answer may still come, late.
+    fn given_up(&mut self, peer: PeerId) {
+        if let Some(server) = self.peers.get_mut(&peer) {
+            server.asked = server.asked.saturating_sub(1);
+            server.late = server.late.saturating_add(1);
+        }
+    }
+
+    /// Drops whatever a peer served or owes.
+    fn forget_from(&mut self, peer: PeerId) {
+        self.asked.retain(|_, asked| asked.peer != peer);
+        let dropped = |served: &Served| if served.peer == peer { served.bytes } else { 0 };
+        self.bytes -= self.blocks.values().map(dropped).sum::<usize>();
+        self.blocks.retain(|_, served| served.peer != peer);
+    }
+
+    /// Asks for the alarm, unless an earlier one is under way.
+    fn ring(&mut self, now: Time, outputs: &mut Vec<Output>) {
+        let status = self.status_due.unwrap_or(now.after(STATUS_EVERY));
+        let answers = self.asked.values().map(|asked| asked.since.after(self.patience)).min();
+        let expected = self.expect_until.filter(|_| self.expecting);
+        let at = [answers, expected].into_iter().flatten().fold(status, Time::min);
+        if self.due.is_some_and(|due| due <= at) {
+            return;
+        }
+        self.due = Some(at);
+        let timeout = Timeout { height: Height::FIRST, round: Round::FIRST, wait: Wait::CatchUp };
+        outputs.push(Output::Schedule(Alarm { timeout, after: at.since(now) }));
+    }
+}
+
+fn send(outputs: &mut Vec<Output>, to: Recipients, message: Message) {
+    outputs.push(Output::Send { to, message });
+}
+
+fn penalise(outputs: &mut Vec<Output>, peer: PeerId, offence: Offence, reason: &'static str) {
+    outputs.push(Output::Penalise { peer, offence, reason });
+}
