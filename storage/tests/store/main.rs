@@ -1,5 +1,7 @@
 //! What a store promises, asked of both kinds of rows: RocksDB and memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod chain;
 mod folder;
 mod losses;

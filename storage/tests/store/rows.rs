@@ -45,8 +45,13 @@ fn batch(asks: &[Ask]) -> Batch {
     batch
 }
 
+/// Each case founds a database, so they are few.
+fn few() -> ProptestConfig {
+    ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(few())]
 
     #[test]
     fn both_kinds_of_rows_agree(
