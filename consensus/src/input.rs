@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use types::{
-    Block, BlockOutcome, Evidence, ExtendedCommit, Hash, Height, Message, PartSet, PeerId,
+    Block, BlockOutcome, Evidence, ExtendedCommit, Hash, Header, Height, Message, PartSet, PeerId,
     Proposal, Round, Verified, Vote,
 };
 
@@ -89,7 +89,8 @@ pub enum Input {
         /// For which height.
         height: Height,
     },
-    /// Evidence that arrived otherwise (by RPC), checked.
+    /// Evidence that arrived otherwise (by RPC), checked. A peer's [`Message::Evidence`] must have
+    /// been checked against the store, too: the replica knows too little of the past.
     Evidence(Verified<Evidence>),
 
     /// Answer to `Output::Build`.
@@ -171,6 +172,8 @@ pub struct Start {
     pub state: Arc<types::ChainState>,
     /// What decided the last block, with extensions where enabled; none before the first block.
     pub last_commit: Option<ExtendedCommit>,
+    /// The last block's header; none before the first block.
+    pub last_header: Option<Header>,
     /// First and last block in the store.
     pub stored: Option<(Height, Height)>,
     /// Evidence that is pending, from the store.

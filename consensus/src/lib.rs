@@ -5,17 +5,23 @@
 //! `tally` and `votes` count, `proposals` collects, `height` asks again until nothing applies),
 //! then what surrounds it (`replica` across heights, `gossip`, `catchup`, `evidence`, `replay`).
 
+pub mod ahead;
+pub mod catchup;
 pub mod evidence;
 pub mod gossip;
+pub mod height;
 pub mod input;
 pub mod output;
+pub mod proposals;
 pub mod replay;
 pub mod replica;
+pub mod round;
 pub mod snapshot;
 pub mod tally;
 pub mod timeouts;
 pub mod votes;
 
+pub use catchup::CatchUp;
 pub use evidence::EvidencePool;
 pub use gossip::{Gossip, View};
 pub use input::{Alarm, Input, Judgement, Start, StoredBlock, Timeout, Wait};

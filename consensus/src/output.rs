@@ -232,6 +232,12 @@ pub enum Output {
         /// In words, for the log.
         reason: &'static str,
     },
+    /// Nothing can be done any more: the application's outcome cannot be taken, or a quorum decided
+    /// an invalid block. The node stops with this reason; the replica ignores all further inputs.
+    Halt {
+        /// One line for the operator.
+        reason: String,
+    },
     /// Something happened.
     Announce(Announcement),
 }

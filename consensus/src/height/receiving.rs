@@ -1,0 +1,186 @@
+//! What arrives for one height: proposals, parts, votes and claims of peers, and what a crashed
+//! run left behind.
+
+use types::{Offence, Part, PeerId, Proposal, Round, Vote, VoteKind};
+
+use super::{Deliberation, Phase, Turn};
+use crate::output::{Announcement, Output};
+use crate::proposals::Taken;
+use crate::replay::Record;
+use crate::tally::Added;
+
+/// Most votes of one validator whose extensions are being checked or were refused.
+const ASKED_EXTENSIONS_MAX: usize = 4;
+
+/// Why a peer is to blame.
+pub type Blame = (Offence, &'static str);
+
+impl Deliberation {
+    /// A proposal with its signature checked.
+    ///
+    /// # Errors
+    /// If it cannot be honest.
+    pub fn receive_proposal(
+        &mut self,
+        turn: &mut Turn<'_>,
+        proposal: Proposal,
+    ) -> Result<(), Blame> {
+        match self.proposals.add(proposal.clone()) {
+            Taken::New => {
+                turn.outputs.push(Output::Record(Record::Proposal(proposal)));
+                Ok(())
+            }
+            Taken::Ignored => Ok(()),
+            Taken::Refused(offence, reason) => Err((offence, reason)),
+        }
+    }
+
+    /// A part of a block.
+    ///
+    /// # Errors
+    /// If it is not of the block it was sent for.
+    pub fn receive_part(
+        &mut self,
+        turn: &mut Turn<'_>,
+        round: Round,
+        part: Part,
+    ) -> Result<(), Blame> {
+        match self.proposals.add_part(round, &part) {
+            Taken::New => {
+                let height = self.height;
+                turn.outputs.push(Output::Record(Record::Part { height, round, part }));
+                self.announce_complete(turn, round);
+                Ok(())
+            }
+            Taken::Ignored => Ok(()),
+            Taken::Refused(offence, reason) => Err((offence, reason)),
+        }
+    }
+
+    /// A peer's vote with its signature checked. A precommit for a block is counted only after
+    /// the application accepted its extension; once the block is decided it is not asked.
+    pub fn receive_vote(&mut self, turn: &mut Turn<'_>, vote: Vote) {
+        let extended = vote.kind == VoteKind::Precommit && vote.block_id.is_some();
+        if vote.extension.is_some() != (extended && self.extensions_enabled()) {
+            return;
+        }
+        let (false, Some(id)) = (self.is_mine(&vote) || self.is_decided(), vote.block_id) else {
+            return self.count(turn, vote);
+        };
+        if vote.extension.is_none() {
+            return self.count(turn, vote);
+        }
+        let asked = self.extensions.entry(vote.validator_index).or_default();
+        let here = self.votes.tally(vote.round, vote.kind);
+        let known = here.and_then(|it| it.vote_for(vote.validator_index, Some(&id))).is_some();
+        if known || asked.contains(&vote) {
+            return;
+        }
+        if asked.len() == ASKED_EXTENSIONS_MAX {
+            asked.pop_front();
+        }
+        asked.push_back(vote.clone());
+        turn.outputs.push(Output::VerifyExtension { block: id.hash, vote });
+    }
+
+    /// The application's word on a vote's extension. A refused one stays on the list of those
+    /// asked about, so that offering it again costs nothing.
+    pub fn extension_verified(&mut self, turn: &mut Turn<'_>, vote: Vote, accept: bool) {
+        if accept && vote.height == self.height {
+            self.count(turn, vote);
+        }
+    }
+
+    /// A peer says that it saw a quorum.
+    ///
+    /// # Errors
+    /// If it said something else before.
+    pub fn receive_claim(
+        &mut self,
+        peer: PeerId,
+        round: Round,
+        kind: VoteKind,
+        block_id: Option<types::BlockId>,
+    ) -> Result<(), Blame> {
+        let reason = "a peer claims two quorums in one round";
+        self.votes.claim(peer, round, kind, block_id).map_err(|offence| (offence, reason))
+    }
+
+    /// A late precommit for the last block.
+    pub fn receive_late(&mut self, turn: &mut Turn<'_>, vote: Vote) {
+        let Some(last) = &mut self.last_commit else { return };
+        if last.add(vote.clone()) == Added::New {
+            turn.outputs.push(Output::Announce(Announcement::Vote(vote)));
+        }
+    }
+
+    /// A peer is gone.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.votes.forget(peer);
+    }
+
+    /// Takes in the records of a crashed run without asking anything of the world.
+    pub fn replay(&mut self, turn: &mut Turn<'_>, records: Vec<Record>) {
+        if records.is_empty() {
+            return;
+        }
+        self.phase = Phase::Replay;
+        let acts = self.rounds.start(Round::FIRST);
+        self.carry_out(turn, acts);
+        for record in records {
+            match record {
+                Record::Proposal(proposal) => {
+                    self.proposals.add(proposal);
+                }
+                Record::Part { round, part, .. } => {
+                    self.proposals.add_part(round, &part);
+                }
+                Record::Vote(vote) => {
+                    if self.is_mine(&vote) {
+                        self.recall_vote(turn, &vote);
+                    }
+                    self.votes.add(vote);
+                }
+                Record::Timeout(timeout) => self.ring(turn, timeout),
+            }
+            while self.apply_next(turn) {}
+        }
+    }
+
+    /// Begins, or goes on after replay: asks for all that the rules wait for. Before round 0
+    /// there is a pause, in which peers say how far they are.
+    pub fn begin(&mut self, turn: &mut Turn<'_>) {
+        self.start_time = turn.now;
+        if self.phase == Phase::Replay {
+            self.phase = Phase::Voting;
+            self.announce_step(turn);
+            self.reopen_round(turn);
+        } else {
+            self.pause(turn, turn.now);
+        }
+    }
+
+    /// Counts a vote. Conflicts are kept for the evidence pool, unless they are our own.
+    pub(super) fn count(&mut self, turn: &mut Turn<'_>, vote: Vote) {
+        let added = self.votes.add(vote.clone());
+        if added.counted() {
+            if !self.is_mine(&vote) && !self.is_decided() {
+                turn.outputs.push(Output::Record(Record::Vote(vote.clone())));
+            }
+            turn.outputs.push(Output::Announce(Announcement::Vote(vote.clone())));
+        }
+        if let (Added::Conflict { first, .. }, false) = (added, self.is_mine(&vote)) {
+            self.equivocations.push((*first, vote));
+        }
+    }
+
+    fn announce_complete(&self, turn: &mut Turn<'_>, round: Round) {
+        let Some(proposal) = self.proposals.of(round) else { return };
+        let block_id = proposal.block_id;
+        if self.block(&block_id).is_some() {
+            let height = self.height;
+            let it = Announcement::CompleteProposal { height, round, block_id };
+            turn.outputs.push(Output::Announce(it));
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! A few replicas in one thread: a network that is a list, a clock that is a number, disks that
+//! are values. What the driver of a node does for real is done here in the plainest way.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use consensus::{
+    Config, Input, Judgement, Output, Recipients, Record, Replica, SignRequest, Start, StoredBlock,
+    Timeout,
+};
+use types::{
+    BlockId, BlockOutcome, ChainId, ChainState, ConsensusParams, ExtendedCommit, Genesis, Hash,
+    Height, Message, PeerId, PublicKey, Round, Signature, Time, Verified, Vote, VoteKind,
+    VotingPower,
+};
+
+/// The signature under everything: the replica never looks at one.
+pub const SIGNATURE: Signature = Signature([7; 64]);
+
+/// The key of the validator with this number.
+pub fn key(number: usize) -> PublicKey {
+    PublicKey([u8::try_from(number + 1).expect("few validators"); 32])
+}
+
+/// A chain of validators with these powers, before its first block.
+pub fn genesis_state(powers: &[u64], params: ConsensusParams) -> ChainState {
+    let validators = powers.iter().enumerate().map(|(number, &power)| {
+        let (public_key, power) = (key(number), VotingPower(power));
+        types::genesis::GenesisValidator { public_key, power, name: String::new() }
+    });
+    let genesis = Genesis {
+        genesis_time: Time::EPOCH,
+        chain_id: ChainId::new("world").expect("a short name"),
+        initial_height: Height::FIRST,
+        params,
+        validators: validators.collect(),
+        app_hash: types::AppHash::default(),
+        app_state: "{}".to_owned(),
+    };
+    ChainState::genesis(&genesis).expect("few validators of small power")
+}
+
+/// What the driver, the store, the signer and the application of one replica hold.
+pub struct Member {
+    /// The replica, unless it is down.
+    pub replica: Option<Replica>,
+    /// All that is lost in a crash: answers on their way, alarms, records not yet synced.
+    answers: VecDeque<Input>,
+    alarms: BTreeMap<Timeout, Time>,
+    unsynced: Vec<Record>,
+    /// All that stays.
+    pub records: Vec<Record>,
+    pub state: Arc<ChainState>,
+    pub blocks: BTreeMap<Height, StoredBlock>,
+    signed: BTreeMap<(Height, Round, VoteKind), Vote>,
+    last_commit: Option<ExtendedCommit>,
+    key: PublicKey,
+}
+
+/// All replicas and what is between them.
+pub struct World {
+    pub now: Time,
+    pub members: Vec<Member>,
+    pub config: Config,
+    /// Messages on their way: from, to, what.
+    pub wires: VecDeque<(usize, usize, Message)>,
+    /// Pairs that cannot hear each other.
+    pub cut: BTreeSet<(usize, usize)>,
+    /// Each vote that anybody ever signed, to find double signs.
+    votes: BTreeMap<(usize, Height, Round, VoteKind), Option<BlockId>>,
+    /// What was decided at each height, by anybody.
+    pub decided: BTreeMap<Height, Hash>,
+    random: u64,
+}
+
+impl World {
+    /// A world of connected replicas.
+    pub fn new(powers: &[u64], config: Config, params: ConsensusParams, seed: u64) -> Self {
+        let state = Arc::new(genesis_state(powers, params));
+        let member = |number| Member {
+            replica: None,
+            answers: VecDeque::new(),
+            alarms: BTreeMap::new(),
+            unsynced: Vec::new(),
+            records: Vec::new(),
+            state: Arc::clone(&state),
+            blocks: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            last_commit: None,
+            key: key(number),
+        };
+        let mut world = Self {
+            now: Time::from_unix(1_000, 0).expect("within the calendar"),
+            members: (0..powers.len()).map(member).collect(),
+            config,
+            wires: VecDeque::new(),
+            cut: BTreeSet::new(),
+            votes: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            random: seed | 1,
+        };
+        for number in 0..powers.len() {
+            world.start(number);
+        }
+        world
+    }
+
+    /// A number that follows from the seed alone.
+    pub fn random(&mut self, below: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % below
+    }
+
+    /// The last height that a replica has executed.
+    pub fn height(&self, number: usize) -> u64 {
+        self.members[number].state.last_height().map_or(0, |height| height.0)
+    }
+
+    /// Stops a replica as if its power was cut.
+    pub fn crash(&mut self, number: usize) {
+        let member = &mut self.members[number];
+        member.replica = None;
+        member.answers.clear();
+        member.alarms.clear();
+        member.unsynced.clear();
+        self.wires.retain(|(from, to, _)| *from != number && *to != number);
+        for other in 0..self.members.len() {
+            self.tell(other, Input::PeerDown(peer(number)));
+        }
+    }
+
+    /// Starts a replica from what its disk holds, and connects it.
+    pub fn start(&mut self, number: usize) {
+        let member = &mut self.members[number];
+        let first = member.blocks.keys().next().copied();
+        let last = member.blocks.keys().next_back().copied();
+        let last_header = last.map(|height| {
+            let bytes = member.blocks[&height].parts.assemble().expect("stored blocks are whole");
+            types::codec::decode_block(bytes).expect("stored blocks are sound").header
+        });
+        let start = Start {
+            state: Arc::clone(&member.state),
+            last_commit: member.last_commit.clone(),
+            last_header,
+            stored: first.zip(last),
+            evidence: Vec::new(),
+        };
+        let height = member.state.next_height();
+        member.records.retain(|record| record.height() == height);
+        let records = member.records.clone();
+        let mut replica = Replica::new(self.config.clone(), Some(member.key), start, records);
+        let mut outputs = Vec::new();
+        replica.begin(self.now, &mut outputs);
+        member.replica = Some(replica);
+        self.carry_out(number, outputs);
+        for other in (0..self.members.len()).filter(|&other| other != number) {
+            if self.members[other].replica.is_some() {
+                self.tell(other, Input::PeerUp(peer(number)));
+                self.tell(number, Input::PeerUp(peer(other)));
+            }
+        }
+    }
+
+    /// Runs until every living replica has executed `height`, for at most `steps` steps.
+    pub fn run_to(&mut self, height: u64, steps: usize) {
+        for _ in 0..steps {
+            let living = |number: &usize| self.members[*number].replica.is_some();
+            if (0..self.members.len()).filter(living).all(|it| height <= self.height(it)) {
+                return;
+            }
+            self.step();
+        }
+        let heights: Vec<u64> = (0..self.members.len()).map(|it| self.height(it)).collect();
+        panic!("heights are {heights:?} after {steps} steps at {}", self.now);
+    }
+
+    /// One thing happens: an answer, a message, or, if there is neither, the next alarm.
+    pub fn step(&mut self) {
+        for number in 0..self.members.len() {
+            if let Some(answer) = self.members[number].answers.pop_front() {
+                return self.tell(number, answer);
+            }
+        }
+        if let Some((from, to, message)) = self.wires.pop_front() {
+            if self.cut.contains(&(from, to)) || self.cut.contains(&(to, from)) {
+                return;
+            }
+            let (peer, message) = (peer(from), Verified::assume(message));
+            return self.tell(to, Input::Received { peer, message });
+        }
+        let alarms = self.members.iter().enumerate();
+        let next = alarms.flat_map(|(number, member)| {
+            member.alarms.iter().map(move |(&timeout, &at)| (at, number, timeout))
+        });
+        let (at, number, timeout) = next.min().expect("a living replica waits for something");
+        self.now = self.now.max(at);
+        self.members[number].alarms.remove(&timeout);
+        self.tell(number, Input::Timeout(timeout));
+    }
+
+    /// Hands an input to a replica and carries out what it asks for.
+    pub fn tell(&mut self, number: usize, input: Input) {
+        let mut outputs = Vec::new();
+        let Some(replica) = &mut self.members[number].replica else { return };
+        replica.handle(self.now, input, &mut outputs);
+        self.carry_out(number, outputs);
+    }
+
+    fn carry_out(&mut self, number: usize, outputs: Vec<Output>) {
+        for output in outputs {
+            if let Some(answer) = self.answer(number, output) {
+                self.members[number].answers.push_back(answer);
+            }
+        }
+    }
+
+    fn answer(&mut self, number: usize, output: Output) -> Option<Input> {
+        let now = self.now;
+        let member = &mut self.members[number];
+        match output {
+            Output::Record(record) => member.unsynced.push(record),
+            Output::Persist => member.records.append(&mut member.unsynced),
+            Output::Send { to, message } => self.send(number, to, &message),
+            Output::Serve { peer, height } => self.serve(number, peer, height),
+            Output::Schedule(alarm) => {
+                member.alarms.insert(alarm.timeout, now.after(alarm.after));
+            }
+            Output::Sign(request) => return Some(self.sign(number, request)),
+            Output::AwaitTxs { height } => return Some(Input::TxsAvailable { height }),
+            Output::Build { height, round, state, last_commit, evidence } => {
+                let tx = types::Tx::from(format!("{height}/{round}/{number}").into_bytes());
+                let commit = last_commit.map(|commit| commit.commit());
+                let proposer = member.key.address();
+                let block = state.make_block(vec![tx], commit, evidence, proposer);
+                let parts = block.part_set();
+                let built = Some((Arc::new(block), Arc::new(parts)));
+                return Some(Input::Built { height, round, built });
+            }
+            Output::Judge { block, .. } => {
+                let (height, block) = (block.header.height, block.hash());
+                return Some(Input::Judged { height, block, judgement: Judgement::Accept });
+            }
+            Output::Extend { round, block } => {
+                let extension = types::Tx::from_static(b"extension");
+                return Some(Input::Extended { height: block.header.height, round, extension });
+            }
+            Output::VerifyExtension { vote, .. } => {
+                return Some(Input::ExtensionVerified { vote, accept: true });
+            }
+            Output::VerifyCommit { height, block_id, commit, validators, .. } => {
+                let power = commit.votes().filter(|vote| vote.block_id == Some(block_id));
+                let power = power.filter_map(|vote| validators.get(vote.validator_index));
+                let power = power.fold(VotingPower::ZERO, |sum, it| sum.plus(it.power));
+                let valid = validators.quorum().reached_by(power);
+                return Some(Input::CommitVerified { height, block: block_id.hash, valid });
+            }
+            Output::Decide(decided) => {
+                let height = decided.block.header.height;
+                let hash = *self.decided.entry(height).or_insert(decided.id.hash);
+                assert_eq!(hash, decided.id.hash, "agreement at height {height}");
+                member.last_commit = Some(decided.commit.clone());
+                let stored = StoredBlock { parts: decided.parts, commit: decided.commit };
+                member.blocks.insert(height, stored);
+            }
+            Output::Execute { block, .. } => {
+                let height = block.header.height;
+                let outcome = Arc::new(outcome(&block));
+                return Some(Input::Executed { height, outcome });
+            }
+            Output::KeepState(state) => member.state = state,
+            Output::Load { height } => {
+                let stored = member.blocks.get(&height).cloned();
+                return Some(Input::Loaded { height, stored });
+            }
+            Output::Halt { reason } => panic!("replica {number} halts: {reason}"),
+            Output::Penalise { peer, offence, reason } => {
+                panic!("replica {number} blames {peer}: {offence}, {reason}");
+            }
+            Output::KeepEvidence(_)
+            | Output::DropEvidence(_)
+            | Output::Rekey(_)
+            | Output::Announce(_) => {}
+        }
+        None
+    }
+
+    fn send(&mut self, from: usize, to: Recipients, message: &Message) {
+        let everybody = 0..self.members.len();
+        let receivers: Vec<usize> = match to {
+            Recipients::All => everybody.filter(|&to| to != from).collect(),
+            Recipients::One(peer) => everybody.filter(|&to| self::peer(to) == peer).collect(),
+        };
+        for to in receivers {
+            if self.members[to].replica.is_some() {
+                self.wires.push_back((from, to, message.clone()));
+            }
+        }
+    }
+
+    fn serve(&mut self, number: usize, peer: PeerId, height: Height) {
+        let message = match self.members[number].blocks.get(&height) {
+            Some(stored) => {
+                let bytes = stored.parts.assemble().expect("stored blocks are whole");
+                let block = types::codec::decode_block(bytes).expect("stored blocks are sound");
+                let extended_commit = Some(stored.commit.clone());
+                Message::BlockResponse { block: Arc::new(block), extended_commit }
+            }
+            None => Message::NoBlock(height),
+        };
+        self.send(number, Recipients::One(peer), &message);
+    }
+
+    /// Signs as the double-sign guard allows: the same again, or nothing.
+    fn sign(&mut self, number: usize, request: SignRequest) -> Input {
+        match request {
+            SignRequest::Proposal(it) => {
+                let timestamp = it.timestamp;
+                Input::SignedProposal(it.signed(timestamp, SIGNATURE))
+            }
+            SignRequest::Vote(it) => {
+                let place = (it.height, it.round, it.kind);
+                let signed = &mut self.members[number].signed;
+                let last = signed.keys().next_back().copied();
+                let refused = |reason: &str| Input::SignRefused {
+                    height: it.height,
+                    round: it.round,
+                    reason: reason.to_owned(),
+                };
+                match signed.get(&place) {
+                    Some(vote) if vote.block_id == it.block_id => {
+                        return Input::SignedVote(vote.clone());
+                    }
+                    Some(_) => return refused("another vote was signed"),
+                    None if last.is_some_and(|last| place < last) => return refused("too late"),
+                    None => {}
+                }
+                let timestamp = it.timestamp;
+                let extension = it.extension.is_some().then_some(SIGNATURE);
+                let vote = it.signed(timestamp, SIGNATURE, extension);
+                signed.insert(place, vote.clone());
+                let key = (number, vote.height, vote.round, vote.kind);
+                let before = self.votes.insert(key, vote.block_id);
+                assert!(before.is_none(), "replica {number} signs twice at {place:?}");
+                Input::SignedVote(vote)
+            }
+        }
+    }
+}
+
+/// How others know the replica with this number.
+pub fn peer(number: usize) -> PeerId {
+    PeerId(u64::try_from(number).expect("few replicas"))
+}
+
+/// What the application makes of a block: its hash is the application's state.
+fn outcome(block: &types::Block) -> BlockOutcome {
+    BlockOutcome {
+        tx_results: vec![types::TxResult::default(); block.txs.len()],
+        app_hash: types::AppHash(types::Tx::copy_from_slice(block.hash().as_bytes())),
+        ..BlockOutcome::default()
+    }
+}
+
+/// Short waits, so that a test's clock stays near.
+pub fn brisk() -> Config {
+    Config { commit: std::time::Duration::ZERO, ..Config::default() }
+}
