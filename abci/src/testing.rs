@@ -106,39 +106,46 @@ impl TestChain {
         Ok(Self { application, genesis, first, state, last_commit: None, executed: Vec::new() })
     }
 
-    /// Starts the chain again with an application that has stopped, and puts to it the blocks
-    /// that it has not committed.
+    /// Lets go of the application, starts the chain again with the one that `open` gives, and puts
+    /// to it the blocks that it has not committed.
     ///
     /// # Errors
     /// If the application is ahead of the chain, or executes a block otherwise than before.
-    pub fn restart(&mut self, application: Arc<dyn Application>) -> Result<(), TestChainError> {
-        self.application = Recorded::from_start(application, Grammar::recovery());
-        let answer = self.application.info(&InfoRequest::default())?;
-        let reached = answer.last_block_height;
-        match reached {
-            None => {
-                let first = init_chain(&self.application, &self.genesis, answer.app_version)?;
-                if first != self.first {
-                    return Err(TestChainError::Diverged { height: None });
-                }
-            }
-            Some(height) => {
-                let executed = self.executed.iter().find(|it| it.request.height == height);
-                let executed = executed.ok_or(TestChainError::Ahead {
-                    application: height,
-                    chain: self.state.last_height(),
-                })?;
-                if executed.outcome.app_hash != answer.last_block_app_hash {
-                    return Err(TestChainError::Diverged { height: Some(height) });
-                }
-            }
-        }
-        for executed in self.executed.iter().filter(|it| reached < Some(it.request.height)) {
-            if self.execute(&executed.request)? != executed.outcome {
+    pub fn restart(
+        self,
+        open: impl FnOnce() -> Arc<dyn Application>,
+    ) -> Result<Self, TestChainError> {
+        drop(self.application);
+        let application = Recorded::from_start(open(), Grammar::recovery());
+        let chain = Self { application, ..self };
+        let reached = chain.handshake()?;
+        for executed in chain.executed.iter().filter(|it| reached < Some(it.request.height)) {
+            if chain.execute(&executed.request)? != executed.outcome {
                 return Err(TestChainError::Diverged { height: Some(executed.request.height) });
             }
         }
-        Ok(())
+        Ok(chain)
+    }
+
+    /// Where an application stands that was started again.
+    fn handshake(&self) -> Result<Option<Height>, TestChainError> {
+        let answer = self.application.info(&InfoRequest::default())?;
+        let Some(height) = answer.last_block_height else {
+            let first = init_chain(&self.application, &self.genesis, answer.app_version)?;
+            if first != self.first {
+                return Err(TestChainError::Diverged { height: None });
+            }
+            return Ok(None);
+        };
+        let executed = self.executed.iter().find(|it| it.request.height == height);
+        let executed = executed.ok_or(TestChainError::Ahead {
+            application: height,
+            chain: self.state.last_height(),
+        })?;
+        if executed.outcome.app_hash != answer.last_block_app_hash {
+            return Err(TestChainError::Diverged { height: Some(height) });
+        }
+        Ok(Some(height))
     }
 
     /// Goes on by one block, for which these transactions are waiting.
