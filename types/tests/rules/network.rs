@@ -139,8 +139,7 @@ impl Network {
         let id = block.id(&block.part_set());
         let at = (block.header.height, Round::FIRST);
         self.last_commit = Some(self.commit(&self.state.validators, at, id));
-        self.state =
-            self.state.advance(id, &block.header, block.txs.len(), outcome).unwrap();
+        self.state = self.state.advance(id, &block.header, block.txs.len(), outcome).unwrap();
         id
     }
 

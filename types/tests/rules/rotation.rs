@@ -299,9 +299,7 @@ fn leaving_and_joining_again_does_not_bring_a_turn_forward() {
     let proposer = set.proposer().public_key;
     let update = |power| ValidatorUpdate { public_key: proposer, power: VotingPower(power) };
     let again = set.updated(&[update(0)]).unwrap().updated(&[update(10)]).unwrap();
-    let priority = |set: &ValidatorSet| {
-        set.find(&proposer.address()).unwrap().1.proposer_priority
-    };
+    let priority = |set: &ValidatorSet| set.find(&proposer.address()).unwrap().1.proposer_priority;
     assert!(priority(&again) <= priority(&set));
 }
 

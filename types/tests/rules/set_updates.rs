@@ -22,9 +22,7 @@ fn address(number: u8) -> Address {
 
 /// Members as (number, power), by number.
 fn members(set: &ValidatorSet) -> Vec<(u8, u64)> {
-    (1..=20)
-        .filter_map(|number| Some((number, set.find(&address(number))?.1.power.0)))
-        .collect()
+    (1..=20).filter_map(|number| Some((number, set.find(&address(number))?.1.power.0))).collect()
 }
 
 /// spec: `TestValSetUpdatePriorityOrderTests`, `TestValSetUpdateOverflowRelated`.
@@ -74,7 +72,8 @@ fn updates_give_the_references_sets() {
 #[test]
 fn members_are_ordered_by_power_and_then_address() {
     let set = set(&[(1, 5), (2, 7), (3, 5), (4, 7), (5, 1)]);
-    let keys: Vec<_> = set.validators().iter().map(|it| (u64::MAX - it.power.0, it.address)).collect();
+    let keys: Vec<_> =
+        set.validators().iter().map(|it| (u64::MAX - it.power.0, it.address)).collect();
     let mut sorted = keys.clone();
     sorted.sort_unstable();
     assert_eq!(keys, sorted);
@@ -105,8 +104,10 @@ fn impossible_updates_are_refused_and_change_nothing() {
 #[test]
 fn impossible_sets_are_refused() {
     let make = |members: &[(u8, u64)]| {
-        let members: Vec<_> =
-            members.iter().map(|&(number, power)| (public_key(number), VotingPower(power))).collect();
+        let members: Vec<_> = members
+            .iter()
+            .map(|&(number, power)| (public_key(number), VotingPower(power)))
+            .collect();
         ValidatorSet::new(&members)
     };
     assert_eq!(make(&[]), Err(ValidatorSetError::Empty));
@@ -124,8 +125,7 @@ fn impossible_sets_are_refused() {
             (PublicKey(bytes), VotingPower(1))
         })
         .collect();
-    let too_many =
-        ValidatorSetError::TooMany { actual: VALIDATORS_MAX + 1, limit: VALIDATORS_MAX };
+    let too_many = ValidatorSetError::TooMany { actual: VALIDATORS_MAX + 1, limit: VALIDATORS_MAX };
     assert_eq!(ValidatorSet::new(&crowd), Err(too_many));
     assert!(ValidatorSet::new(&crowd[1..]).is_ok());
 }

@@ -1,7 +1,7 @@
-//! Light-client cases that others made: verdicts of a TLA+ model over ten validators, and a
-//! chain whose first header expires. They lie beside the workspace and are skipped, aloud, where they are not.
+//! Light-client cases that others made: verdicts of a TLA+ model over ten validators, and a chain
+//! whose first header expires. They lie beside the workspace and are skipped, aloud, where they are
+//! not.
 
-#[path = "vectors/json.rs"]
 mod json;
 
 use std::path::PathBuf;
