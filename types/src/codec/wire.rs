@@ -197,3 +197,52 @@ pub struct StateVersion {
     #[prost(message, optional, tag = "1")]
     pub consensus: Option<version::Consensus>,
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::{BlockSyncMessage, ConsensusMessage, MempoolMessage};
+
+    /// Vectors of the reference's tests, also those with values that we refuse.
+    #[test]
+    fn our_derives_keep_the_reference_bytes() {
+        let hash = hex::encode(b"add_more_exclamation_marks_code-");
+        let parts = format!("08011220{hash}");
+        let id = format!("0a20{hash}1224{parts}");
+        let date = "c0b89fdc05";
+        let signer = hex::encode(b"add_more_exclamation");
+        let consensus = [
+            "0a0a08011001180120012801".to_owned(),
+            "0a2608ffffffffffffffff7f10ffffffff0718ffffffff0f20ffffffffffffffff7f28ffffffff07"
+                .to_owned(),
+            format!("1231080110011a24{parts}22050801120100"),
+            format!("1a720a7008201001180120012a48{id}320608{date}3a14{signer}"),
+            "2206080110011a00".to_owned(),
+            format!("2a36080110011a3008011204746573741a26080110011a20{hash}"),
+            format!("32700a6e080210012248{id}2a0608{date}3214{signer}3801"),
+            format!("327b0a79080210012248{id}2a0608{date}3214{signer}38014a09657874656e73696f6e"),
+            "3a080801100118012001".to_owned(),
+            "3a1808ffffffffffffffff7f10ffffffff07180120ffffffff07".to_owned(),
+            format!("42500801100118012248{id}"),
+            format!("4a570801100118012248{id}2a050801120100"),
+        ];
+        consensus.iter().for_each(|vector| kept::<ConsensusMessage>(vector));
+        let block_sync = [
+            "0a020801",
+            "12020801",
+            "2200",
+            "2a0408011002",
+            "1a700a6e0a5b0a02080b1803220b088092b8c398feffffff012a0212003a20c4da88e876062aa1543400d5\
+             0d0eaa0dac88096057949cfb7bca7f3a48c04bf96a20e3b0c44298fc1c149afbf4c8996fb92427ae41e464\
+             9b934ca495991b7852b855120d0a0b48656c6c6f20576f726c641a00",
+        ];
+        block_sync.iter().for_each(|vector| kept::<BlockSyncMessage>(vector));
+        kept::<MempoolMessage>("0a030a017b");
+    }
+
+    fn kept<M: Message + Default>(vector: &str) {
+        let message = M::decode(&*hex::decode(vector).unwrap()).unwrap();
+        assert_eq!(hex::encode(message.encode_to_vec()), vector);
+    }
+}

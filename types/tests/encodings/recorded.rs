@@ -81,7 +81,8 @@ fn the_recorded_commit_is_signed_over_our_sign_bytes() {
 
 #[test]
 fn the_recorded_genesis_makes_the_recorded_first_header() {
-    let (Some(genesis), Some(first)) = (recorded("genesis.json"), recorded("block_at_height_1.json"))
+    let (Some(genesis), Some(first)) =
+        (recorded("genesis.json"), recorded("block_at_height_1.json"))
     else {
         return;
     };

@@ -9,8 +9,9 @@ use types::message::WireStep;
 use types::{BitArray, Genesis, Message, PartSet, codec};
 
 use crate::values::{
-    attack, block, block_id, bytes, chain_state, commit, evidence, extended_commit, genesis, height,
-    index, kind, outcome, params, part, part_set_header, proposal, round, validator_set, vote,
+    attack, block, block_id, bytes, chain_state, commit, evidence, extended_commit, genesis,
+    height, index, kind, outcome, params, part, part_set_header, proposal, round, validator_set,
+    vote,
 };
 
 /// Some bits of a number below the limit, at least one.
@@ -45,16 +46,28 @@ fn state_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         (height(), round(), step(), any::<i64>(), option::of(round())).prop_map(
             |(height, round, step, seconds_since_start, last_commit_round)| {
-                Message::NewRoundStep { height, round, step, seconds_since_start, last_commit_round }
+                Message::NewRoundStep {
+                    height,
+                    round,
+                    step,
+                    seconds_since_start,
+                    last_commit_round,
+                }
             }
         ),
         new_valid_block.prop_map(|(height, round, parts, have, is_commit)| {
             Message::NewValidBlock { height, round, parts, have, is_commit }
         }),
-        (height(), round(), kind(), index())
-            .prop_map(|(height, round, kind, index)| Message::HasVote { height, round, kind, index }),
+        (height(), round(), kind(), index()).prop_map(|(height, round, kind, index)| {
+            Message::HasVote { height, round, kind, index }
+        }),
         (height(), round(), kind(), option::of(block_id())).prop_map(
-            |(height, round, kind, block_id)| Message::VoteSetMaj23 { height, round, kind, block_id }
+            |(height, round, kind, block_id)| Message::VoteSetMaj23 {
+                height,
+                round,
+                kind,
+                block_id
+            }
         ),
     ]
 }
@@ -64,8 +77,11 @@ fn vote_message() -> impl Strategy<Value = Message> {
         proposal().prop_map(Message::Proposal),
         (height(), round(), bits(1_usize..200))
             .prop_map(|(height, pol_round, have)| Message::ProposalPol { height, pol_round, have }),
-        (height(), round(), part())
-            .prop_map(|(height, round, part)| Message::BlockPart { height, round, part }),
+        (height(), round(), part()).prop_map(|(height, round, part)| Message::BlockPart {
+            height,
+            round,
+            part
+        }),
         vote().prop_map(Message::Vote),
         (height(), round(), kind(), option::of(block_id()), bits(0_usize..200)).prop_map(
             |(height, round, kind, block_id, have)| {
@@ -91,8 +107,9 @@ fn other_message() -> impl Strategy<Value = Message> {
     ]
 }
 
+/// Boxed, because the tree of all messages would not fit a test thread's stack.
 pub fn message() -> impl Strategy<Value = Message> {
-    prop_oneof![state_message(), vote_message(), other_message()]
+    prop_oneof![state_message().boxed(), vote_message().boxed(), other_message().boxed()]
 }
 
 proptest! {

@@ -286,8 +286,7 @@ pub fn params_update() -> impl Strategy<Value = ParamsUpdate> {
                 age_max: Duration::from_nanos(nanos),
                 bytes_max,
             }),
-            validator: validator
-                .then(|| ValidatorParams { key_types: vec!["ed25519".to_owned()] }),
+            validator: validator.then(|| ValidatorParams { key_types: vec!["ed25519".to_owned()] }),
             version: version.map(|app| VersionParams { app: u64::from(app) }),
             abci: abci.map(|extensions_from| AbciParams { extensions_from }),
             authority,
@@ -332,8 +331,11 @@ pub fn outcome() -> impl Strategy<Value = BlockOutcome> {
 }
 
 pub fn chain_state() -> impl Strategy<Value = ChainState> {
-    let last = (height(), block_id(), validator_set())
-        .prop_map(|(height, id, set)| LastBlock { height, id, validators: Arc::new(set) });
+    let last = (height(), block_id(), validator_set()).prop_map(|(height, id, set)| LastBlock {
+        height,
+        id,
+        validators: Arc::new(set),
+    });
     let chain = (chain_id(), height(), any::<u64>(), option::of(last));
     let sets = (validator_set(), validator_set(), height());
     (chain, sets, params(), height(), (hash(), app_hash(), time())).prop_map(

@@ -128,7 +128,10 @@ fn proposals_and_votes_have_the_reference_bytes_but_for_the_signature() {
     for (extension, vector) in [(&b""[..], without), (b"extension", with)] {
         let ours = replaced(&Message::Vote(vote(extension)), |sum| {
             let Sum::Vote(consensus::Vote { vote: Some(it) }) = sum else { panic!() };
-            assert_eq!((&it.signature[..], &it.extension_signature[..]), (&[7; 64][..], &[8; 64][..]));
+            assert_eq!(
+                (&it.signature[..], &it.extension_signature[..]),
+                (&[7; 64][..], &[8; 64][..])
+            );
             it.signature.clear();
             it.extension_signature.clear();
         });
