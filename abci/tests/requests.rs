@@ -1,5 +1,7 @@
 //! Questions say what the chain's nouns say, and the defaults of the trait answer them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::sync::Arc;
 
 use abci::request::tx_bytes_in_block;

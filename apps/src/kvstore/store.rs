@@ -71,7 +71,7 @@ pub struct Changes {
     pub summary: Summary,
     /// Keys that get a value.
     pub pairs: BTreeMap<Bytes, Bytes>,
-    /// Validators that get another power.
+    /// Validators that get another power, each named once.
     pub updates: Vec<ValidatorUpdate>,
 }
 
@@ -139,8 +139,8 @@ impl Disk {
         Ok((disk, summary))
     }
 
-    /// Writes what a block changes, in one synced batch.
-    pub fn write(&self, changes: &Changes) -> Result<(), fjall::Error> {
+    /// Writes what a block changes, in one synced batch. Returns the pairs as they are after it.
+    pub fn write(&self, changes: &Changes) -> Result<Pairs, fjall::Error> {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
         for (key, value) in &changes.pairs {
             batch.insert(&self.pairs, &key[..], &value[..]);
@@ -154,7 +154,8 @@ impl Disk {
             }
         }
         batch.insert(&self.state, CHAIN_KEY, encode_chain(&changes.summary));
-        batch.commit()
+        batch.commit()?;
+        Ok(self.pairs())
     }
 
     /// The pairs as they are now.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use abci::testing::TestChainError;
-use abci::{Application, Call, InfoRequest, Misbehavior, TestChain};
+use abci::{Application, Call, InfoRequest, InitChainRequest, Misbehavior, TestChain};
 use apps::KvStore;
 use apps::kvstore::{KvStoreError, update_tx};
 use types::{
@@ -154,6 +154,20 @@ fn equivocation(chain: &TestChain, culprit: &Validator) -> Evidence {
     };
     let proof = DuplicateVoteEvidence::new(vote(1), vote(2), validators, time).unwrap();
     Evidence::DuplicateVote(Box::new(proof))
+}
+
+#[test]
+fn a_chain_that_begins_again_keeps_only_its_own_validators() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("deep").join("kvstore");
+    for validators in [4, 2, 3] {
+        let application = KvStore::open(&home).unwrap();
+        application.init_chain(&InitChainRequest::of(&genesis(validators))).unwrap();
+    }
+    let application = KvStore::open(&home).unwrap();
+    let powers: Vec<Option<u64>> = (0..4).map(|number| power(&application, number)).collect();
+    assert_eq!(powers, [Some(10), Some(10), Some(10), None]);
+    assert_eq!(application.info(&InfoRequest::default()).unwrap().last_block_height, None);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The kvstore against the reference's own expectations, on a chain with restarts and crashes, and
 //! against a model.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod chain;
 mod model;
 mod reference;
