@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use types::block::BLOCK_BYTES_MAX;
 use types::part_set::PART_BYTES;
-use types::{Block, BlockId, ConsensusParams, Offence, Part, PartSet, Proposal, Round};
+use types::{Block, BlockId, ConsensusParams, Offence, Part, PartSet, PeerId, Proposal, Round};
 
 /// What became of a proposal or a part that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,12 @@ enum Content {
     /// Some parts are missing.
     Partial,
     /// All parts are here and make the block that the id names.
-    Whole(Arc<Block>),
+    Whole {
+        block: Arc<Block>,
+        /// The parts are exactly what this node would encode. Others could not be served to peers
+        /// as a block and still match the id.
+        canonical: bool,
+    },
     /// All parts are here and make something else: nobody can vote for it in good faith.
     Broken,
 }
@@ -46,8 +51,9 @@ pub struct Proposals {
     parts_max: u32,
     current: Round,
     by_round: BTreeMap<Round, Proposal>,
-    /// Rounds whose proposer has signed two proposals: parts that fit nothing are no offence.
-    doubtful: BTreeSet<Round>,
+    /// How many parts each peer sent that fit no block here. A few are no offence: whoever is
+    /// ahead of us may send parts of what was decided.
+    unfit: BTreeMap<PeerId, u32>,
     blocks: BTreeMap<BlockId, Collected>,
 }
 
@@ -62,7 +68,7 @@ impl Proposals {
             parts_max,
             current: Round::FIRST,
             by_round: BTreeMap::new(),
-            doubtful: BTreeSet::new(),
+            unfit: BTreeMap::new(),
             blocks: BTreeMap::new(),
         }
     }
@@ -72,7 +78,6 @@ impl Proposals {
     pub fn enter(&mut self, round: Round, kept: &[BlockId]) {
         self.current = round;
         self.by_round.retain(|&of, _| round <= of);
-        self.doubtful.retain(|&of| round <= of);
         let proposed: BTreeSet<BlockId> = self.by_round.values().map(|it| it.block_id).collect();
         self.blocks.retain(|id, _| kept.contains(id) || proposed.contains(id));
     }
@@ -90,10 +95,9 @@ impl Proposals {
         if total == 0 || self.parts_max < total {
             return Taken::Refused(Offence::Lie, "a proposed block has too many parts or none");
         }
-        if let Some(first) = self.by_round.get(&round) {
-            if *first != proposal {
-                self.doubtful.insert(round);
-            }
+        if self.by_round.contains_key(&round) {
+            // A second one is equivocation, of which the protocol knows no evidence. If others
+            // vote for it, their votes make us collect it.
             return Taken::Ignored;
         }
         self.collect(proposal.block_id);
@@ -114,16 +118,16 @@ impl Proposals {
 
     /// Takes a block that is whole, such as one of our own making.
     pub fn add_block(&mut self, id: BlockId, block: Arc<Block>, parts: PartSet) {
-        self.blocks.insert(id, Collected { parts, content: Content::Whole(block) });
+        self.blocks
+            .insert(id, Collected { parts, content: Content::Whole { block, canonical: true } });
     }
 
-    /// Takes a part that was sent for a round: of the round's proposal, or of any block that a
+    /// Takes a part that a peer sent for a round: of the round's proposal, or of any block that a
     /// quorum voted for.
-    pub fn add_part(&mut self, round: Round, part: &Part) -> Taken {
+    pub fn add_part(&mut self, peer: Option<PeerId>, round: Round, part: &Part) -> Taken {
         let proposed = self.by_round.get(&round).map(|proposal| proposal.block_id);
         let others = self.blocks.keys().copied().filter(|id| Some(*id) != proposed);
         let candidates: Vec<BlockId> = proposed.into_iter().chain(others).collect();
-        let mut known = false;
         for id in &candidates {
             let Some(collected) = self.blocks.get_mut(id) else { continue };
             match collected.parts.add(part.clone()) {
@@ -131,14 +135,18 @@ impl Proposals {
                     collected.complete(id);
                     return Taken::New;
                 }
-                Ok(false) => known = true,
+                Ok(false) => return Taken::Ignored,
                 Err(_) => {}
             }
         }
-        if !known && proposed.is_some() && !self.doubtful.contains(&round) {
-            return Taken::Refused(Offence::BadPart, "a part is not of the round's proposal");
+        let Some(peer) = peer.filter(|_| !candidates.is_empty()) else { return Taken::Ignored };
+        let unfit = self.unfit.entry(peer).or_default();
+        *unfit += 1;
+        if *unfit < self.parts_max.saturating_mul(2) {
+            return Taken::Ignored;
         }
-        Taken::Ignored
+        *unfit = 0;
+        Taken::Refused(Offence::BadPart, "too many parts are of no block that is collected")
     }
 
     /// The proposal of a round.
@@ -149,9 +157,15 @@ impl Proposals {
     /// A block that is whole.
     pub fn block(&self, id: &BlockId) -> Option<&Arc<Block>> {
         match &self.blocks.get(id)?.content {
-            Content::Whole(block) => Some(block),
+            Content::Whole { block, .. } => Some(block),
             Content::Partial | Content::Broken => None,
         }
+    }
+
+    /// Whether a whole block's parts are what this node would make of it.
+    pub fn is_canonical(&self, id: &BlockId) -> bool {
+        let content = self.blocks.get(id).map(|collected| &collected.content);
+        matches!(content, Some(Content::Whole { canonical: true, .. }))
     }
 
     /// Whether the parts of a block make something else than its id names.
@@ -169,8 +183,11 @@ impl Collected {
     /// Once all parts are here, reads the block and compares it with the id.
     fn complete(&mut self, id: &BlockId) {
         let Some(bytes) = self.parts.assemble() else { return };
-        self.content = match types::codec::decode_block(bytes) {
-            Ok(block) if block.hash() == id.hash => Content::Whole(Arc::new(block)),
+        self.content = match types::codec::decode_block(bytes.clone()) {
+            Ok(block) if block.hash() == id.hash => {
+                let canonical = types::codec::encode_block(&block) == bytes;
+                Content::Whole { block: Arc::new(block), canonical }
+            }
             Ok(_) | Err(_) => Content::Broken,
         };
     }

@@ -38,14 +38,15 @@ impl Deliberation {
     /// A part of a block.
     ///
     /// # Errors
-    /// If it is not of the block it was sent for.
+    /// If the peer has sent too many that are of no block here.
     pub fn receive_part(
         &mut self,
         turn: &mut Turn<'_>,
+        peer: PeerId,
         round: Round,
         part: Part,
     ) -> Result<(), Blame> {
-        match self.proposals.add_part(round, &part) {
+        match self.proposals.add_part(Some(peer), round, &part) {
             Taken::New => {
                 let height = self.height;
                 turn.outputs.push(Output::Record(Record::Part { height, round, part }));
@@ -133,7 +134,7 @@ impl Deliberation {
                     self.proposals.add(proposal);
                 }
                 Record::Part { round, part, .. } => {
-                    self.proposals.add_part(round, &part);
+                    self.proposals.add_part(None, round, &part);
                 }
                 Record::Vote(vote) => {
                     if self.is_mine(&vote) {

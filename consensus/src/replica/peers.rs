@@ -46,8 +46,9 @@ impl Replica {
                 blame(peer, taken, outputs);
             }
             Message::BlockPart { height, round, part } if height == here => {
-                let taken = self
-                    .with_current(now, outputs, |now, turn| now.receive_part(turn, round, part));
+                let taken = self.with_current(now, outputs, |now, turn| {
+                    now.receive_part(turn, peer, round, part)
+                });
                 blame(peer, taken, outputs);
             }
             Message::Vote(vote) if vote.height == here => {

@@ -1,0 +1,125 @@
+//! What the rules of Algorithm 1 look at: which facts hold at this height, and which blocks must
+//! be here and judged before more can hold.
+
+use std::sync::Arc;
+
+use types::{BlockId, VoteKind};
+
+use super::{Deliberation, Phase, Turn, Verdict};
+use crate::output::Output;
+use crate::round::Fact;
+use crate::tally::Tally;
+
+impl Deliberation {
+    /// Applies the first rule that changes something. L22-L56.
+    pub(super) fn apply_next(&mut self, turn: &mut Turn<'_>) -> bool {
+        if !self.is_voting() {
+            return false;
+        }
+        self.collect_and_judge(turn);
+        for fact in self.facts() {
+            let acts = self.rounds.apply(fact);
+            if !acts.is_empty() {
+                self.announce_polka(turn, fact);
+                self.carry_out(turn, acts);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What holds in the current round, in the order of the paper but for L55: who is behind has
+    /// no use for the rest.
+    fn facts(&self) -> Vec<Fact> {
+        let round = self.rounds.round();
+        let mut facts: Vec<Fact> =
+            self.votes.skip_round(round).map(Fact::Others).into_iter().collect();
+        facts.extend(self.proposal_fact());
+        if let Some(prevotes) = self.votes.tally(round, VoteKind::Prevote) {
+            if prevotes.any_quorum() {
+                facts.push(Fact::PrevotesOfAny);
+            }
+            match prevotes.polka() {
+                Some(Some(id)) if self.acceptable(&id) == Some(true) => {
+                    facts.push(Fact::Polka(Some(id)));
+                }
+                Some(None) => facts.push(Fact::Polka(None)),
+                Some(Some(_)) | None => {}
+            }
+        }
+        let precommits = self.votes.tally(round, VoteKind::Precommit);
+        if precommits.is_some_and(Tally::any_quorum) {
+            facts.push(Fact::PrecommitsOfAny);
+        }
+        facts
+    }
+
+    /// L22: a fresh proposal. L28: one with a polka that is here.
+    fn proposal_fact(&self) -> Option<Fact> {
+        let proposal = self.proposals.of(self.rounds.round())?;
+        let block_id = proposal.block_id;
+        let acceptable = self.acceptable(&block_id)?;
+        if let Some(polka) = proposal.pol_round {
+            let prevotes = self.votes.tally(polka, VoteKind::Prevote)?;
+            if prevotes.polka() != Some(Some(block_id)) {
+                return None;
+            }
+        }
+        Some(Fact::Proposal { block_id, acceptable, pol_round: proposal.pol_round })
+    }
+
+    /// Whether a block may be voted for; none while that is not known.
+    fn acceptable(&self, id: &BlockId) -> Option<bool> {
+        if self.proposals.is_broken(id) {
+            return Some(false);
+        }
+        self.proposals.block(id)?;
+        match self.verdicts.get(&id.hash)? {
+            Verdict::Asked => None,
+            Verdict::Accept => Some(true),
+            Verdict::Reject => Some(false),
+        }
+    }
+
+    /// Collects the block of the round's polka, and has the blocks judged that rules wait for.
+    fn collect_and_judge(&mut self, turn: &mut Turn<'_>) {
+        let round = self.rounds.round();
+        let prevotes = self.votes.tally(round, VoteKind::Prevote);
+        let polka = prevotes.and_then(Tally::polka).flatten();
+        if let Some(id) = polka {
+            self.proposals.collect(id);
+        }
+        if self.phase == Phase::Replay {
+            return;
+        }
+        let proposed = self.proposals.of(round).map(|proposal| proposal.block_id);
+        for id in proposed.into_iter().chain(polka) {
+            let Some(block) = self.proposals.block(&id) else { continue };
+            if self.verdicts.contains_key(&id.hash) {
+                continue;
+            }
+            let fits = self.state.check_block(block).is_ok() && self.proposals.is_canonical(&id);
+            let verdict = if fits { Verdict::Asked } else { Verdict::Reject };
+            if verdict == Verdict::Asked {
+                let (state, block) = (Arc::clone(&self.state), Arc::clone(block));
+                turn.outputs.push(Output::Judge { round, state, block });
+            }
+            self.verdicts.insert(id.hash, verdict);
+        }
+    }
+
+    /// L49: a quorum of precommits for a block, in whatever round.
+    pub(super) fn collect_decided(&mut self) {
+        if self.target.is_some() {
+            return;
+        }
+        let decided = self.votes.rounds().find_map(|round| {
+            let precommits = self.votes.tally(round, VoteKind::Precommit)?;
+            Some((round, precommits.polka()??))
+        });
+        if let Some((_, id)) = decided {
+            self.proposals.collect(id);
+            self.target = decided;
+        }
+    }
+}
