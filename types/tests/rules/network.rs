@@ -8,8 +8,8 @@ use types::outcome::ValidatorUpdate;
 use types::params::ConsensusParams;
 use types::{
     Address, AppHash, Block, BlockId, BlockOutcome, ChainId, ChainState, Commit, Genesis, Hash,
-    Height, PartSetHeader, PrivateKey, PublicKey, Round, Time, TxResult, UnsignedVote,
-    ValidatorIndex, ValidatorSet, Vote, VoteKind, VotingPower,
+    Height, LightBlock, PartSetHeader, PrivateKey, PublicKey, Round, SignedHeader, Time, TxResult,
+    UnsignedVote, ValidatorIndex, ValidatorSet, Vote, VoteKind, VotingPower,
 };
 use zeroize::Zeroizing;
 
@@ -21,6 +21,8 @@ pub struct Network {
     pub state: ChainState,
     /// What decided the last block.
     pub last_commit: Option<Commit>,
+    /// What a light client may ask for: all blocks so far, from height 1.
+    pub light_blocks: Vec<LightBlock>,
 }
 
 /// The key of the validator with a number.
@@ -85,7 +87,7 @@ impl Network {
     pub fn new(powers: &[u64]) -> Self {
         let state = ChainState::genesis(&genesis(powers)).unwrap();
         let keys = (1..=20).map(|number| (public_key(number).address(), key(number))).collect();
-        Self { keys, state, last_commit: None }
+        Self { keys, state, last_commit: None, light_blocks: vec![] }
     }
 
     /// A vote of the member at an index, signed.
@@ -138,7 +140,11 @@ impl Network {
         self.state.check_block(block).unwrap();
         let id = block.id(&block.part_set());
         let at = (block.header.height, Round::FIRST);
-        self.last_commit = Some(self.commit(&self.state.validators, at, id));
+        let validators = (*self.state.validators).clone();
+        let commit = self.commit(&validators, at, id);
+        let signed_header = SignedHeader { header: block.header.clone(), commit: commit.clone() };
+        self.light_blocks.push(LightBlock { signed_header, validators });
+        self.last_commit = Some(commit);
         self.state = self.state.advance(id, &block.header, block.txs.len(), outcome).unwrap();
         id
     }
