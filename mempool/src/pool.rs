@@ -203,7 +203,7 @@ impl Mempool {
         let Recheck { next, until } = self.recheck;
         let due = self.waiting.from(next).take_while(|(place, _)| *place < until).take(limit);
         let due: Vec<_> = due.map(|(place, entry)| (place, entry.key, entry.tx.clone())).collect();
-        self.recheck.next = due.last().map_or(until, |(place, _, _)| place + 1);
+        self.recheck.next = due.last().map_or(next, |(place, _, _)| place + 1);
         due.into_iter().map(|(_, key, tx)| (key, tx)).collect()
     }
 
