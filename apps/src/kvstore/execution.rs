@@ -6,8 +6,7 @@ use std::sync::Arc;
 use abci::{BlockRequest, Misbehavior, MisbehaviorKind};
 use types::validator::ValidatorSetError;
 use types::{
-    BlockOutcome, Event, EventAttribute, PublicKey, TxResult, ValidatorSet, ValidatorUpdate,
-    VotingPower,
+    BlockOutcome, Event, EventAttribute, TxResult, ValidatorSet, ValidatorUpdate, VotingPower,
 };
 
 use super::answer::app_hash;
@@ -73,7 +72,7 @@ fn punishments(validators: &Validators, misbehavior: &[Misbehavior]) -> Vec<Vali
 }
 
 /// The validators after a block's updates, by the rules of the chain, which would stop if it were
-/// told anything else.
+/// told of updates that break them.
 fn validators_after(
     validators: &Arc<Validators>,
     updates: &[ValidatorUpdate],
@@ -81,13 +80,12 @@ fn validators_after(
     if updates.is_empty() {
         return Ok(Arc::clone(validators));
     }
-    let members = |of: &mut dyn Iterator<Item = &ValidatorUpdate>| {
-        of.map(|it| (it.public_key, it.power)).collect::<Vec<(PublicKey, VotingPower)>>()
-    };
+    let member = |it: &ValidatorUpdate| (it.public_key, it.power);
     let set = if validators.is_empty() {
-        ValidatorSet::new(&members(&mut updates.iter()))?
+        ValidatorSet::new(&updates.iter().map(member).collect::<Vec<_>>())?
     } else {
-        ValidatorSet::new(&members(&mut validators.values()))?.updated(updates)?
+        let known: Vec<_> = validators.values().map(member).collect();
+        ValidatorSet::new(&known)?.updated(updates)?
     };
     let after = set
         .validators()

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use abci::testing::TestChainError;
-use abci::{Application, Call, InfoRequest, InitChainRequest, Misbehavior, TestChain};
+use abci::{
+    Application, Call, InfoRequest, InitChainRequest, Misbehavior, QueryRequest, TestChain,
+};
 use apps::KvStore;
 use apps::kvstore::{KvStoreError, update_tx};
 use types::{
@@ -11,7 +13,7 @@ use types::{
     Validator, Vote, VoteKind,
 };
 
-use crate::{genesis, power, txs, update, value};
+use crate::{block, genesis, power, txs, update, value};
 
 #[test]
 fn a_chain_of_blocks_obeys_the_grammar() {
@@ -168,6 +170,38 @@ fn a_chain_that_begins_again_keeps_only_its_own_validators() {
     let powers: Vec<Option<u64>> = (0..4).map(|number| power(&application, number)).collect();
     assert_eq!(powers, [Some(10), Some(10), Some(10), None]);
     assert_eq!(application.info(&InfoRequest::default()).unwrap().last_block_height, None);
+}
+
+#[test]
+fn readers_see_value_and_height_of_one_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    for application in [KvStore::in_memory(), KvStore::open(folder.path()).unwrap()] {
+        let last = 50;
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for height in 1..=last {
+                    let tx = format!("k={height}");
+                    application.finalize_block(&block(height, txs(&[&tx]))).unwrap();
+                    application.commit().unwrap();
+                }
+            });
+            let request = QueryRequest { data: "k".into(), ..QueryRequest::default() };
+            let mut seen = 0;
+            loop {
+                let finished = writer.is_finished();
+                let answer = application.query(&request).unwrap();
+                let height = answer.height.map_or(0, |height| height.0);
+                let value = String::from_utf8(answer.value.to_vec()).unwrap();
+                assert_eq!(value.parse().unwrap_or(0), height);
+                assert!(seen <= height, "the committed state went back");
+                seen = height;
+                if finished {
+                    break;
+                }
+            }
+            assert_eq!(seen, last);
+        });
+    }
 }
 
 #[test]
