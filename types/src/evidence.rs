@@ -94,7 +94,8 @@ pub struct EvidenceContext<'a> {
     pub trusted: Option<&'a SignedHeader>,
 }
 
-/// Bytes of evidence as a block holds it, which its parameters limit. spec: `EvidenceData.ByteSize`.
+/// Bytes of evidence as a block holds it, which the parameters limit.
+/// spec: `EvidenceData.ByteSize`.
 pub fn encoded_bytes(evidence: &[Evidence]) -> u64 {
     let sizes = evidence.iter().map(|it| {
         let bytes = crate::codec::encode_evidence(it).len();

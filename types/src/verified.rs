@@ -69,6 +69,7 @@ pub struct Remembered {
 
 /// What checking a message found.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are verified: a box each is a waste")]
 pub enum Verdict {
     /// Its signatures are right (or it carries none).
     Verified(Verified<Message>),
@@ -78,14 +79,11 @@ pub enum Verdict {
     Refused(Offence),
 }
 
-/// A message on its way to a verdict.
-enum Pending {
-    /// It carries no signature that could be checked here.
-    Passed(Message),
-    /// It is right if all its claims are.
-    Claimed(Message, Vec<Claim>),
-    /// The verdict does not depend on signatures.
-    Judged(Verdict),
+/// Why a message is not believed whatever its signatures are.
+#[derive(Clone, Copy)]
+enum Doubt {
+    Unknown,
+    Refused(Offence),
 }
 
 impl Keyring {
@@ -95,36 +93,39 @@ impl Keyring {
     /// decided blocks pass too: they are checked where their context is known.
     pub fn verify(&self, messages: Vec<Message>, remembered: &mut Remembered) -> Vec<Verdict> {
         let mut proposers = BTreeMap::new();
-        let pending: Vec<Pending> =
-            messages.into_iter().map(|it| self.examine(it, &mut proposers)).collect();
-
-        let mut keys = Vec::new();
-        let mut fresh = Vec::new();
-        for message in &pending {
-            if let Pending::Claimed(_, claims) = message {
+        let mut pending = Vec::with_capacity(messages.len());
+        let mut fresh = BTreeMap::new();
+        for message in messages {
+            let claims = self.claims(&message, &mut proposers);
+            let keys = claims.map(|claims| {
+                let mut keys = Vec::with_capacity(claims.len());
                 for claim in claims {
-                    let key = Remembered::key(claim);
+                    let key = Remembered::key(&claim);
+                    keys.push(key);
+                    // Several peers send the same vote: it is checked once.
                     if !remembered.has(&key) {
-                        keys.push(key);
-                        fresh.push(claim.clone());
+                        fresh.insert(key, claim);
                     }
                 }
-            }
+                keys
+            });
+            pending.push((message, keys));
         }
-        let verdicts = verify_batch(&fresh);
+        let (keys, claims): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
         let mut wrong = BTreeSet::new();
-        for (key, right) in keys.into_iter().zip(verdicts) {
+        for (key, right) in keys.into_iter().zip(verify_batch(&claims)) {
             if right {
                 remembered.insert(key);
             } else {
                 wrong.insert(key);
             }
         }
-        let judge = |message| match message {
-            Pending::Passed(message) => Verdict::Verified(Verified(message)),
-            Pending::Judged(verdict) => verdict,
-            Pending::Claimed(message, claims) => {
-                if claims.iter().any(|claim| wrong.contains(&Remembered::key(claim))) {
+        let judge = |(message, keys)| match keys {
+            Err(Doubt::Unknown) => Verdict::Unknown,
+            Err(Doubt::Refused(offence)) => Verdict::Refused(offence),
+            Ok(keys) => {
+                let keys: Vec<[u8; 32]> = keys;
+                if keys.iter().any(|key| wrong.contains(key)) {
                     Verdict::Refused(Offence::BadSignature)
                 } else {
                     Verdict::Verified(Verified(message))
@@ -141,17 +142,18 @@ impl Keyring {
         near.then(|| self.current.proposer_in(round))
     }
 
-    fn examine(
+    /// What must have been signed, and by whom, for a message to be believed.
+    fn claims(
         &self,
-        message: Message,
+        message: &Message,
         proposers: &mut BTreeMap<Round, Option<ValidatorIndex>>,
-    ) -> Pending {
-        let claims = match &message {
+    ) -> Result<Vec<Claim>, Doubt> {
+        match message {
             Message::Vote(vote) => self.vote_claims(vote),
             Message::Proposal(proposal) => {
                 let round = proposal.round;
                 let proposer = *proposers.entry(round).or_insert_with(|| self.proposer(round));
-                self.proposal_claim(proposal, proposer)
+                self.proposal_claims(proposal, proposer)
             }
             Message::NewRoundStep { .. }
             | Message::NewValidBlock { .. }
@@ -166,28 +168,24 @@ impl Keyring {
             | Message::NoBlock(_)
             | Message::BlockResponse { .. }
             | Message::StatusRequest
-            | Message::StatusResponse { .. } => return Pending::Passed(message),
-        };
-        match claims {
-            Ok(claims) => Pending::Claimed(message, claims),
-            Err(verdict) => Pending::Judged(verdict),
+            | Message::StatusResponse { .. } => Ok(vec![]),
         }
     }
 
-    fn vote_claims(&self, vote: &Vote) -> Result<Vec<Claim>, Verdict> {
-        let set = self.validators_of(vote.height).ok_or(Verdict::Unknown)?;
+    fn vote_claims(&self, vote: &Vote) -> Result<Vec<Claim>, Doubt> {
+        let set = self.validators_of(vote.height).ok_or(Doubt::Unknown)?;
         let validator = set
             .get(vote.validator_index)
             .filter(|it| it.address == vote.validator_address)
-            .ok_or(Verdict::Refused(Offence::Lie))?;
+            .ok_or(Doubt::Refused(Offence::Lie))?;
         let may_extend = vote.kind == VoteKind::Precommit && vote.block_id.is_some();
         if vote.extension.is_some() && !may_extend {
-            return Err(Verdict::Refused(Offence::Malformed));
+            return Err(Doubt::Refused(Offence::Malformed));
         }
         // Whether the neighbouring heights have extensions is not known here; the tally knows.
         let required = self.extensions_enabled && may_extend;
         if vote.height == self.height && vote.extension.is_some() != required {
-            return Err(Verdict::Refused(Offence::BadSignature));
+            return Err(Doubt::Refused(Offence::BadSignature));
         }
         let public_key = validator.public_key;
         let bytes = vote.sign_bytes(&self.chain_id);
@@ -200,15 +198,15 @@ impl Keyring {
         Ok(claims)
     }
 
-    fn proposal_claim(
+    fn proposal_claims(
         &self,
         proposal: &Proposal,
         proposer: Option<ValidatorIndex>,
-    ) -> Result<Vec<Claim>, Verdict> {
+    ) -> Result<Vec<Claim>, Doubt> {
         if proposal.height != self.height {
-            return Err(Verdict::Unknown);
+            return Err(Doubt::Unknown);
         }
-        let validator = proposer.and_then(|it| self.current.get(it)).ok_or(Verdict::Unknown)?;
+        let validator = proposer.and_then(|it| self.current.get(it)).ok_or(Doubt::Unknown)?;
         Ok(vec![Claim {
             public_key: validator.public_key,
             bytes: proposal.sign_bytes(&self.chain_id),

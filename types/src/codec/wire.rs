@@ -111,8 +111,8 @@ pub enum BlockSyncSum {
     BlockRequest(blocksync::BlockRequest),
     #[prost(message, tag = "2")]
     NoBlockResponse(blocksync::NoBlockResponse),
-    #[prost(message, tag = "3")]
-    BlockResponse(BlockResponse),
+    #[prost(message, boxed, tag = "3")]
+    BlockResponse(Box<BlockResponse>),
     #[prost(message, tag = "4")]
     StatusRequest(blocksync::StatusRequest),
     #[prost(message, tag = "5")]

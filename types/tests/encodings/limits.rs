@@ -41,33 +41,36 @@ fn vote() -> wire::Vote {
     }
 }
 
+/// What makes a message bad, and the words it is refused with.
+type Case<'a, M> = (&'a dyn Fn(&mut M), &'a str);
+
 #[test]
 fn votes_out_of_their_limits_are_refused() {
-    let cases: [(fn(&mut wire::Vote), &str); 17] = [
-        (|it| it.r#type = 0, "vote.type: is 0, expected 1 or 2"),
-        (|it| it.r#type = 32, "vote.type: is 32, expected 1 or 2"),
-        (|it| it.height = 0, "vote.height: is 0, expected at least 1"),
-        (|it| it.height = -1, "vote.height: is -1, expected at least 1"),
-        (|it| it.round = -1, "vote.round: is -1, expected at least 0"),
-        (|it| it.validator_index = -1, "vote.validator_index: is -1, expected 0 to 9999"),
-        (|it| it.validator_index = 10_000, "vote.validator_index: is 10000, expected 0 to 9999"),
-        (|it| it.validator_address = vec![1; 19], "vote.validator_address: has 19 bytes"),
-        (|it| it.signature = vec![1; 65], "vote.signature: has 65 bytes, expected 64"),
-        (|it| it.signature.clear(), "vote.signature: has 0 bytes, expected 64"),
-        (|it| it.block_id.as_mut().unwrap().hash.clear(), "block_id.hash: has 0 bytes"),
-        (|it| it.block_id.as_mut().unwrap().part_set_header = None, "block_id.part_set_header"),
-        (|it| it.timestamp = timestamp(i64::MAX, 0), "vote.timestamp: is no time"),
-        (|it| it.timestamp = timestamp(0, -1), "vote.timestamp: is no time"),
-        (|it| it.extension = vec![1], "extension_signature: has 0 bytes, expected 64"),
+    let cases: [Case<'_, wire::Vote>; 17] = [
+        (&|it| it.r#type = 0, "vote.type: is 0, expected 1 or 2"),
+        (&|it| it.r#type = 32, "vote.type: is 32, expected 1 or 2"),
+        (&|it| it.height = 0, "vote.height: is 0, expected at least 1"),
+        (&|it| it.height = -1, "vote.height: is -1, expected at least 1"),
+        (&|it| it.round = -1, "vote.round: is -1, expected at least 0"),
+        (&|it| it.validator_index = -1, "vote.validator_index: is -1, expected 0 to 9999"),
+        (&|it| it.validator_index = 10_000, "vote.validator_index: is 10000, expected 0 to 9999"),
+        (&|it| it.validator_address = vec![1; 19], "vote.validator_address: has 19 bytes"),
+        (&|it| it.signature = vec![1; 65], "vote.signature: has 65 bytes, expected 64"),
+        (&|it| it.signature.clear(), "vote.signature: has 0 bytes, expected 64"),
+        (&|it| it.block_id.as_mut().unwrap().hash.clear(), "block_id.hash: has 0 bytes"),
+        (&|it| it.block_id.as_mut().unwrap().part_set_header = None, "block_id.part_set_header"),
+        (&|it| it.timestamp = timestamp(i64::MAX, 0), "vote.timestamp: is no time"),
+        (&|it| it.timestamp = timestamp(0, -1), "vote.timestamp: is no time"),
+        (&|it| it.extension = vec![1], "extension_signature: has 0 bytes, expected 64"),
         (
-            |it| {
+            &|it| {
                 it.block_id = None;
                 it.extension_signature = vec![1; 64];
             },
             "extension: is on a vote that is no precommit for a block",
         ),
         (
-            |it| {
+            &|it| {
                 it.r#type = 1;
                 it.extension = vec![1];
             },
@@ -110,7 +113,7 @@ fn proposals_out_of_their_limits_are_refused() {
     let parts = |it: &mut wire::Proposal, total| {
         it.block_id.as_mut().unwrap().part_set_header.as_mut().unwrap().total = total;
     };
-    let cases: [(&dyn Fn(&mut wire::Proposal), &str); 8] = [
+    let cases: [Case<'_, wire::Proposal>; 8] = [
         (&|it| it.r#type = 1, "proposal.type: is 1, expected 32"),
         (&|it| it.height = 0, "proposal.height: is 0"),
         (&|it| it.pol_round = -2, "proposal.pol_round: is -2"),

@@ -74,7 +74,9 @@ proptest! {
     }
 
     #[test]
-    fn stored_sets_and_params_are_the_published_messages(set in validator_set(), params in params()) {
+    fn stored_sets_and_params_are_the_published_messages(
+        set in validator_set(), params in params(),
+    ) {
         let bytes = codec::encode_validator_set(&set);
         let wire = <wire::ValidatorSet as prost::Message>::decode(bytes.clone()).unwrap();
         prop_assert_eq!(prost::Message::encode_to_vec(&wire), bytes);

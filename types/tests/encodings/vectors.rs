@@ -100,9 +100,8 @@ fn refused(channel: Channel, vector: &str, field: &str) {
 /// must be the same bytes.
 #[test]
 fn proposals_and_votes_have_the_reference_bytes_but_for_the_signature() {
-    let vector = format!(
-        "1a720a7008201001180120012a48{ID}320608c0b89fdc053a146164645f6d6f72655f6578636c616d6174696f6e"
-    );
+    let signature = "6164645f6d6f72655f6578636c616d6174696f6e";
+    let vector = format!("1a720a7008201001180120012a48{ID}320608c0b89fdc053a14{signature}");
     refused(Channel::Data, &vector, "proposal.pol_round");
     let proposal = UnsignedProposal {
         height: Height(1),

@@ -25,10 +25,10 @@ pub fn to_wire(message: &Message) -> Option<BlockSyncSum> {
             BlockSyncSum::NoBlockResponse(NoBlockResponse { height: height_to_wire(*height) })
         }
         Message::BlockResponse { block, extended_commit } => {
-            BlockSyncSum::BlockResponse(BlockResponse {
+            BlockSyncSum::BlockResponse(Box::new(BlockResponse {
                 block: Some(block_to_wire(block)),
                 ext_commit: extended_commit.as_ref().map(extended_commit_to_wire),
-            })
+            }))
         }
         Message::StatusRequest => BlockSyncSum::StatusRequest(StatusRequest {}),
         Message::StatusResponse { range } => BlockSyncSum::StatusResponse(StatusResponse {
