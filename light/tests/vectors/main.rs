@@ -2,6 +2,8 @@
 //! whose first header expires. They lie beside the workspace and are skipped, aloud, where they are
 //! not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod json;
 
 use std::path::PathBuf;
