@@ -18,8 +18,13 @@ const FORMAT: u64 = 1;
 const CHAIN_KEY: &[u8] = b"chain";
 /// Before the public key of each validator.
 const VALIDATOR_PREFIX: &[u8] = b"validator:";
+/// Before the key of each pair.
+const PAIR_PREFIX: &[u8] = b"pair:";
 /// Bytes of blocks of the store's files that are kept in memory.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes of new records that are kept in memory before they get a file of their own. As much is
+/// read again when the store is opened.
+const UNSORTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Why a kvstore cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -79,10 +84,10 @@ pub struct Changes {
 pub enum Pairs {
     /// On disk.
     Disk {
-        /// Of the whole store.
+        /// When.
         snapshot: Snapshot,
-        /// Which part of it.
-        keyspace: Keyspace,
+        /// Where.
+        records: Keyspace,
     },
     /// In memory.
     Memory(BTreeMap<Bytes, Bytes>),
@@ -92,8 +97,8 @@ impl Pairs {
     /// The value of a key.
     pub fn find(&self, key: &[u8]) -> Result<Option<Bytes>, fjall::Error> {
         match self {
-            Pairs::Disk { snapshot, keyspace } => {
-                let value = snapshot.get(keyspace, key)?;
+            Pairs::Disk { snapshot, records } => {
+                let value = snapshot.get(records, [PAIR_PREFIX, key].concat())?;
                 Ok(value.map(|value| Bytes::copy_from_slice(&value)))
             }
             Pairs::Memory(pairs) => Ok(pairs.get(key).cloned()),
@@ -104,8 +109,8 @@ impl Pairs {
 /// The store on disk.
 pub struct Disk {
     database: Database,
-    pairs: Keyspace,
-    state: Keyspace,
+    /// All in one keyspace, so that the journal never waits for a part that is seldom written.
+    records: Keyspace,
 }
 
 impl Disk {
@@ -113,15 +118,15 @@ impl Disk {
     pub fn open(path: &Path) -> Result<(Self, Summary), KvStoreError> {
         let open = || -> Result<Self, fjall::Error> {
             let database = Database::builder(path).cache_size(CACHE_BYTES).open()?;
-            let pairs = database.keyspace("pairs", KeyspaceCreateOptions::default)?;
-            let state = database.keyspace("state", KeyspaceCreateOptions::default)?;
-            Ok(Self { database, pairs, state })
+            let options = || KeyspaceCreateOptions::default().max_memtable_size(UNSORTED_BYTES_MAX);
+            let records = database.keyspace("records", options)?;
+            Ok(Self { database, records })
         };
         let failed = |source| KvStoreError::Open { path: path.to_owned(), source };
         let disk = open().map_err(failed)?;
         let damaged = |record| KvStoreError::Damaged { path: path.to_owned(), record };
         let mut summary = Summary::default();
-        if let Some(record) = disk.state.get(CHAIN_KEY).map_err(failed)? {
+        if let Some(record) = disk.records.get(CHAIN_KEY).map_err(failed)? {
             let [format, height, size] = decode_chain(&record).ok_or(damaged("chain"))?;
             if format != FORMAT {
                 return Err(KvStoreError::Format { path: path.to_owned(), actual: format });
@@ -130,7 +135,7 @@ impl Disk {
             summary.size = size;
         }
         let mut validators = Validators::new();
-        for entry in disk.state.prefix(VALIDATOR_PREFIX) {
+        for entry in disk.records.prefix(VALIDATOR_PREFIX) {
             let (key, power) = entry.into_inner().map_err(failed)?;
             let update = decode_validator(&key, &power).ok_or(damaged("validator"))?;
             validators.insert(update.public_key.address(), update);
@@ -143,24 +148,24 @@ impl Disk {
     pub fn write(&self, changes: &Changes) -> Result<Pairs, fjall::Error> {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
         for (key, value) in &changes.pairs {
-            batch.insert(&self.pairs, &key[..], &value[..]);
+            batch.insert(&self.records, [PAIR_PREFIX, key].concat(), &value[..]);
         }
         for update in &changes.updates {
             let key = [VALIDATOR_PREFIX, &update.public_key.0].concat();
             if update.power == VotingPower::ZERO {
-                batch.remove(&self.state, key);
+                batch.remove(&self.records, key);
             } else {
-                batch.insert(&self.state, key, update.power.0.to_be_bytes());
+                batch.insert(&self.records, key, update.power.0.to_be_bytes());
             }
         }
-        batch.insert(&self.state, CHAIN_KEY, encode_chain(&changes.summary));
+        batch.insert(&self.records, CHAIN_KEY, encode_chain(&changes.summary));
         batch.commit()?;
         Ok(self.pairs())
     }
 
     /// The pairs as they are now.
     pub fn pairs(&self) -> Pairs {
-        Pairs::Disk { snapshot: self.database.snapshot(), keyspace: self.pairs.clone() }
+        Pairs::Disk { snapshot: self.database.snapshot(), records: self.records.clone() }
     }
 }
 
