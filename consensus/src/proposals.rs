@@ -74,12 +74,13 @@ impl Proposals {
     }
 
     /// Enters a round: proposals of earlier rounds are forgotten, and all blocks but those of
-    /// `kept` and those proposed from here on.
+    /// `kept`, those proposed from here on, and the one proposed last: it may be decided yet.
     pub fn enter(&mut self, round: Round, kept: &[BlockId]) {
         self.current = round;
+        let last = self.by_round.range(..round).next_back().map(|(_, it)| it.block_id);
         self.by_round.retain(|&of, _| round <= of);
         let proposed: BTreeSet<BlockId> = self.by_round.values().map(|it| it.block_id).collect();
-        self.blocks.retain(|id, _| kept.contains(id) || proposed.contains(id));
+        self.blocks.retain(|id, _| kept.contains(id) || proposed.contains(id) || last == Some(*id));
     }
 
     /// Takes a proposal whose signature was checked, of the current or the next round.
@@ -128,6 +129,7 @@ impl Proposals {
         let proposed = self.by_round.get(&round).map(|proposal| proposal.block_id);
         let others = self.blocks.keys().copied().filter(|id| Some(*id) != proposed);
         let candidates: Vec<BlockId> = proposed.into_iter().chain(others).collect();
+        let mut known = candidates.is_empty();
         for id in &candidates {
             let Some(collected) = self.blocks.get_mut(id) else { continue };
             match collected.parts.add(part.clone()) {
@@ -135,11 +137,12 @@ impl Proposals {
                     collected.complete(id);
                     return Taken::New;
                 }
-                Ok(false) => return Taken::Ignored,
+                // A part with this index is here; this one may be of another block.
+                Ok(false) => known = true,
                 Err(_) => {}
             }
         }
-        let Some(peer) = peer.filter(|_| !candidates.is_empty()) else { return Taken::Ignored };
+        let Some(peer) = peer.filter(|_| !known) else { return Taken::Ignored };
         let unfit = self.unfit.entry(peer).or_default();
         *unfit += 1;
         if *unfit < self.parts_max.saturating_mul(2) {

@@ -28,23 +28,23 @@ impl Deliberation {
         false
     }
 
-    /// What holds in the current round, in the order of the paper but for L55: who is behind has
-    /// no use for the rest.
+    /// What holds in the current round. L55 comes first, as who is behind has no use for the rest;
+    /// and L34 after L36 and L44, as with a polka there is nothing left to wait for.
     fn facts(&self) -> Vec<Fact> {
         let round = self.rounds.round();
         let mut facts: Vec<Fact> =
             self.votes.skip_round(round).map(Fact::Others).into_iter().collect();
         facts.extend(self.proposal_fact());
         if let Some(prevotes) = self.votes.tally(round, VoteKind::Prevote) {
-            if prevotes.any_quorum() {
-                facts.push(Fact::PrevotesOfAny);
-            }
             match prevotes.polka() {
                 Some(Some(id)) if self.acceptable(&id) == Some(true) => {
                     facts.push(Fact::Polka(Some(id)));
                 }
                 Some(None) => facts.push(Fact::Polka(None)),
                 Some(Some(_)) | None => {}
+            }
+            if prevotes.any_quorum() {
+                facts.push(Fact::PrevotesOfAny);
             }
         }
         let precommits = self.votes.tally(round, VoteKind::Precommit);
