@@ -254,8 +254,7 @@ impl ChainState {
         match (&self.last_block, last_commit) {
             (None, None) => Ok(self.last_block_time),
             (Some(last), Some(commit)) => {
-                let id = &last.id;
-                commit.check_form(&self.chain_id, &last.validators, last.height, id)?;
+                commit.check_form(&last.validators, last.height, &last.id)?;
                 let total = last.validators.total_power();
                 let nobody = CommitError::NotEnough { signed: VotingPower::ZERO, total };
                 commit.median_time(&last.validators).ok_or(nobody)

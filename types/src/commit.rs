@@ -6,7 +6,7 @@ use crate::block::BlockId;
 use crate::hash::{Address, Hash};
 use crate::height::{ChainId, Height, Round};
 use crate::keys::{Claim, Signature, verify_batch};
-use crate::power::VotingPower;
+use crate::power::{Quorum, VotingPower};
 use crate::time::Time;
 use crate::validator::{Validator, ValidatorIndex, ValidatorSet};
 use crate::vote::{Extension, Vote, VoteKind};
@@ -145,8 +145,6 @@ pub struct TrustLevel {
 impl TrustLevel {
     /// Such a group has an honest validator in it, if the set can be trusted at all.
     pub const ONE_THIRD: TrustLevel = TrustLevel { numerator: 1, denominator: 3 };
-    /// Two such groups share an honest validator.
-    pub const TWO_THIRDS: TrustLevel = TrustLevel { numerator: 2, denominator: 3 };
 
     /// Whether `power` is more than this share of `total`. Never, if the denominator is zero.
     pub fn exceeded_by(self, power: VotingPower, total: VotingPower) -> bool {
@@ -176,11 +174,15 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// The share that must have voted for the block.
-    fn share(self) -> TrustLevel {
+    /// Whether it is enough that `signed` of a set's `total` voted for the block.
+    fn met_by(self, signed: VotingPower, total: VotingPower) -> bool {
         match self {
-            Demand::Full | Demand::Light | Demand::LightEvery => TrustLevel::TWO_THIRDS,
-            Demand::Trusting(level) | Demand::TrustingEvery(level) => level,
+            Demand::Full | Demand::Light | Demand::LightEvery => {
+                Quorum::of(total).reached_by(signed)
+            }
+            Demand::Trusting(level) | Demand::TrustingEvery(level) => {
+                level.exceeded_by(signed, total)
+            }
         }
     }
 
@@ -201,12 +203,21 @@ impl Demand {
     }
 }
 
-/// An entry of a commit whose signature is to be checked, and whose it is.
+/// A vote of a commit that is to be checked, and whose it is.
 struct Signer<'a> {
     index: usize,
     validator: &'a Validator,
+    /// None is nil.
+    block_id: Option<&'a BlockId>,
+    timestamp: Time,
     signature: Signature,
-    bytes: Vec<u8>,
+}
+
+/// A signature that is to be checked, and the entry it stands in.
+struct Entry {
+    index: usize,
+    address: Address,
+    claim: Claim,
 }
 
 impl CommitSig {
@@ -251,8 +262,8 @@ impl Commit {
         block_id: &BlockId,
         demand: Demand,
     ) -> Result<(), CommitError> {
-        let signers = self.signers(chain_id, validators, height, block_id, demand)?;
-        check_signatures(signers)
+        let signers = self.signers(validators, height, block_id, demand)?;
+        check_signatures(self.entries(chain_id, signers))
     }
 
     /// As [`Commit::verify`] with [`Demand::Full`] in everything but the signatures.
@@ -261,18 +272,16 @@ impl Commit {
     /// What is wrong with the commit.
     pub(crate) fn check_form(
         &self,
-        chain_id: &ChainId,
         validators: &ValidatorSet,
         height: Height,
         block_id: &BlockId,
     ) -> Result<(), CommitError> {
-        self.signers(chain_id, validators, height, block_id, Demand::Full).map(drop)
+        self.signers(validators, height, block_id, Demand::Full).map(drop)
     }
 
     /// Whose signatures prove what is demanded, if they are right.
     fn signers<'a>(
-        &self,
-        chain_id: &ChainId,
+        &'a self,
         validators: &'a ValidatorSet,
         height: Height,
         block_id: &BlockId,
@@ -315,21 +324,27 @@ impl Commit {
             if block_id.is_some() {
                 signed = signed.plus(validator.power);
             }
-            let bytes = self.sign_bytes(chain_id, block_id, timestamp);
-            signers.push(Signer { index, validator, signature, bytes });
-            if !demand.every() && demand.share().exceeded_by(signed, total) {
+            signers.push(Signer { index, validator, block_id, timestamp, signature });
+            if !demand.every() && demand.met_by(signed, total) {
                 break;
             }
         }
-        if !demand.share().exceeded_by(signed, total) {
+        if !demand.met_by(signed, total) {
             return Err(CommitError::NotEnough { signed, total });
         }
         Ok(signers)
     }
 
-    fn sign_bytes(&self, chain_id: &ChainId, id: Option<&BlockId>, timestamp: Time) -> Vec<u8> {
-        let kind = VoteKind::Precommit;
-        crate::sign_bytes::vote(chain_id, kind, self.height, self.round, id, timestamp)
+    fn entries(&self, chain_id: &ChainId, signers: Vec<Signer<'_>>) -> Vec<Entry> {
+        let entry = |signer: Signer<'_>| {
+            let Signer { index, validator, block_id, timestamp, signature } = signer;
+            let (kind, public_key) = (VoteKind::Precommit, validator.public_key);
+            let (height, round) = (self.height, self.round);
+            let bytes = crate::sign_bytes::vote(chain_id, kind, height, round, block_id, timestamp);
+            let claim = Claim { public_key, bytes, signature };
+            Entry { index, address: validator.address, claim }
+        };
+        signers.into_iter().map(entry).collect()
     }
 
     /// The precommit that entry `index` stands for; none if it is absent.
@@ -400,16 +415,10 @@ fn member_at<'a>(
 }
 
 /// Checks signatures in one batch, and names the first that is wrong.
-fn check_signatures(signers: Vec<Signer<'_>>) -> Result<(), CommitError> {
-    let (entries, claims): (Vec<_>, Vec<_>) = signers
-        .into_iter()
-        .map(|it| {
-            let Signer { index, validator, signature, bytes } = it;
-            let public_key = validator.public_key;
-            ((index, validator.address), Claim { public_key, bytes, signature })
-        })
-        .unzip();
-    for ((index, address), right) in entries.into_iter().zip(verify_batch(&claims)) {
+fn check_signatures(entries: Vec<Entry>) -> Result<(), CommitError> {
+    let (places, claims): (Vec<_>, Vec<_>) =
+        entries.into_iter().map(|it| ((it.index, it.address), it.claim)).unzip();
+    for ((index, address), right) in places.into_iter().zip(verify_batch(&claims)) {
         if !right {
             return Err(CommitError::Signature { index, address });
         }
@@ -461,26 +470,22 @@ impl ExtendedCommit {
         extensions_enabled: bool,
     ) -> Result<(), CommitError> {
         let commit = self.commit();
-        let mut signers = commit.signers(chain_id, validators, height, block_id, Demand::Full)?;
+        let signers = commit.signers(validators, height, block_id, Demand::Full)?;
+        let mut entries = commit.entries(chain_id, signers);
         for (index, entry) in self.signatures.iter().enumerate() {
             let for_block = matches!(entry.sig, CommitSig::Commit { .. });
             if entry.extension.is_some() != (extensions_enabled && for_block) {
                 return Err(CommitError::Extension { index });
             }
-            if let (Some(extension), Some(address)) =
+            if let (Some(Extension { bytes, signature }), Some(address)) =
                 (&entry.extension, entry.sig.validator_address())
             {
-                let validator = member_at(validators, index, address)?;
-                let bytes = crate::sign_bytes::extension(
-                    chain_id,
-                    self.height,
-                    self.round,
-                    &extension.bytes,
-                );
-                let signature = extension.signature;
-                signers.push(Signer { index, validator, signature, bytes });
+                let Validator { address, public_key, .. } = *member_at(validators, index, address)?;
+                let bytes = crate::sign_bytes::extension(chain_id, height, self.round, bytes);
+                let claim = Claim { public_key, bytes, signature: *signature };
+                entries.push(Entry { index, address, claim });
             }
         }
-        check_signatures(signers)
+        check_signatures(entries)
     }
 }
