@@ -1,0 +1,41 @@
+//! What an operator can choose about the RPC.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Knobs of the RPC. The reference's names and defaults (`[rpc]` of config.toml).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen. Default: 127.0.0.1:26657.
+    pub listen: SocketAddr,
+    /// Most connections at a time; more wait. Default: 900.
+    pub connections_max: usize,
+    /// Most requests in a batch. Default: 10.
+    pub batch_max: usize,
+    /// Largest body in bytes. Default: 1,000,000.
+    pub body_bytes_max: usize,
+    /// Largest head of a request in bytes. Default: 1 MiB.
+    pub header_bytes_max: usize,
+    /// How long `broadcast_tx_commit` waits. Default: 10 s.
+    pub commit_timeout: Duration,
+    /// How long a client may take to send a request's head, and a connection to say its first
+    /// word. Default: 10 s.
+    pub read_timeout: Duration,
+    /// Origins whose pages may read answers; `*` is any. Default: none.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 26657)),
+            connections_max: 900,
+            batch_max: 10,
+            body_bytes_max: 1_000_000,
+            header_bytes_max: 1024 * 1024,
+            commit_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(10),
+            cors_origins: vec![],
+        }
+    }
+}

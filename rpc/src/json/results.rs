@@ -1,0 +1,55 @@
+//! What came of transactions and blocks, as JSON. spec: gogo's jsonpb with defaults emitted.
+
+use serde_json::{Value, json};
+use types::{BlockOutcome, Event, Height, TxResult, ValidatorUpdate};
+
+use super::{base64, number};
+
+/// What came of a transaction: CheckTx and FinalizeBlock have the same shape.
+pub fn tx_result(result: &TxResult) -> Value {
+    json!({
+        "code": result.code,
+        "data": base64(&result.data),
+        "log": result.log,
+        "info": result.info,
+        "gas_wanted": number(result.gas_wanted),
+        "gas_used": number(result.gas_used),
+        "events": result.events.iter().map(event).collect::<Vec<_>>(),
+        "codespace": result.codespace,
+    })
+}
+
+/// An event.
+pub fn event(event: &Event) -> Value {
+    let attributes = event.attributes.iter().map(
+        |attribute| json!({"key": attribute.key, "value": attribute.value, "index": attribute.index}),
+    );
+    json!({"type": event.kind, "attributes": attributes.collect::<Vec<_>>()})
+}
+
+/// What came of a block; lists that are empty are null, as the reference has them.
+pub fn block_results(height: Height, outcome: &BlockOutcome) -> Value {
+    json!({
+        "height": number(height),
+        "txs_results": list(&outcome.tx_results, tx_result),
+        "finalize_block_events": list(&outcome.events, event),
+        "validator_updates": list(&outcome.validator_updates, validator_update),
+        "consensus_param_updates":
+            outcome.params_update.as_ref().map_or(Value::Null, super::chain::params_update),
+        "app_hash": base64(&outcome.app_hash.0),
+    })
+}
+
+fn validator_update(update: &ValidatorUpdate) -> Value {
+    json!({
+        "pub_key": {"Sum": {
+            "type": "tendermint.crypto.PublicKey_Ed25519",
+            "value": {"ed25519": base64(&update.public_key.0)},
+        }},
+        "power": number(update.power),
+    })
+}
+
+fn list<T>(items: &[T], shape: impl Fn(&T) -> Value) -> Value {
+    if items.is_empty() { Value::Null } else { Value::Array(items.iter().map(shape).collect()) }
+}

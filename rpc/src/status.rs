@@ -1,0 +1,100 @@
+//! Routes about the node: `health`, `status`, `net_info`, `genesis`.
+
+use serde_json::{Value, json};
+use storage::Store;
+use types::Height;
+
+use crate::backend::Backend;
+use crate::error::{Answer, RpcError};
+use crate::json::{app_hash, chain, hash, number, public_key, time};
+use crate::params::Arguments;
+
+/// Largest genesis file that `genesis` sends in one piece. spec: `genesisChunkSize`.
+const GENESIS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// That the node answers.
+pub fn health(_: &Backend, _: &Arguments) -> Answer {
+    Ok(json!({}))
+}
+
+/// Who the node is, how far it is, and whether it votes.
+pub fn status(backend: &Backend, _: &Arguments) -> Answer {
+    let identity = backend.node.identity();
+    let state = backend.store.state()?;
+    let app_version = state.as_ref().map_or(0, |state| state.app_version);
+    let range = backend.store.range()?;
+    let latest_app_hash = state.as_ref().map(|state| app_hash(&state.app_hash));
+    let latest = end(&backend.store, range.map(|(_, tip)| tip))?;
+    let earliest = end(&backend.store, range.map(|(base, _)| base))?;
+    let validator = identity.validator_key.map(|key| {
+        let address = key.address();
+        let power =
+            state.as_ref().and_then(|it| it.validators.find(&address).map(|(_, v)| v.power));
+        json!({
+            "address": address.to_string(),
+            "pub_key": public_key(&key),
+            "voting_power": number(power.unwrap_or_default()),
+        })
+    });
+    Ok(json!({
+        "node_info": chain::node_info(identity, backend.genesis.chain_id.as_str(), app_version),
+        "sync_info": {
+            "latest_block_hash": latest.hash,
+            "latest_app_hash": latest_app_hash.unwrap_or(Value::String(String::new())),
+            "latest_block_height": latest.height,
+            "latest_block_time": latest.time,
+            "earliest_block_hash": earliest.hash,
+            "earliest_app_hash": earliest.app_hash,
+            "earliest_block_height": earliest.height,
+            "earliest_block_time": earliest.time,
+            "catching_up": backend.node.catching_up(),
+        },
+        "validator_info": validator.unwrap_or_else(|| json!({
+            "address": "", "pub_key": null, "voting_power": "0",
+        })),
+    }))
+}
+
+/// What `status` says of the first or last block.
+struct End {
+    hash: Value,
+    app_hash: Value,
+    height: Value,
+    time: Value,
+}
+
+fn end(store: &Store, height: Option<Height>) -> Result<End, RpcError> {
+    let meta = match height {
+        Some(height) => store.block_meta(height)?,
+        None => None,
+    };
+    let header = meta.as_ref().map(|meta| &meta.header);
+    Ok(End {
+        hash: hash(meta.as_ref().map(|meta| &meta.id.hash)),
+        app_hash: header.map_or(Value::String(String::new()), |it| app_hash(&it.app_hash)),
+        height: number(height.map_or(0, |height| height.0)),
+        time: time(header.map_or(types::Time::ZERO, |it| it.time)),
+    })
+}
+
+/// Who is connected.
+pub fn net_info(backend: &Backend, _: &Arguments) -> Answer {
+    let peers: Vec<Value> = backend.node.peers().iter().map(chain::peer).collect();
+    let identity = backend.node.identity();
+    Ok(json!({
+        "listening": true,
+        "listeners": [format!("Listener(@{})", identity.listen_address)],
+        "n_peers": number(peers.len()),
+        "peers": peers,
+    }))
+}
+
+/// How the chain began.
+pub fn genesis(backend: &Backend, _: &Arguments) -> Answer {
+    if GENESIS_BYTES_MAX < backend.genesis.app_state.len() {
+        return Err(RpcError::internal(
+            "genesis response is too large, please use the genesis_chunked API instead",
+        ));
+    }
+    Ok(json!({"genesis": chain::genesis(&backend.genesis)}))
+}
