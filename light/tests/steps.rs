@@ -92,7 +92,8 @@ fn options() -> Options {
 
 const OLD: [u8; 4] = [1, 2, 3, 4];
 
-/// Judges a block at second 100, trusting the header of height 5, which announced validators 1 to 4.
+/// Judges a block at second 100, trusting the header of height 5, which announced validators 1 to
+/// 4.
 fn judge(block: &LightBlock) -> Result<(), VerifyError> {
     judge_at(block, seconds(100))
 }

@@ -277,12 +277,12 @@ impl LightClientAttackEvidence {
             || trusted.last_results_hash != conflicting.last_results_hash
     }
 
-    /// Who is to blame, by power and then address. Lunatic: members of the common set who signed
-    /// the lie. Equivocation: who signed both headers in one round. Amnesia (different rounds):
+    /// Who is to blame, by power and then address. Lunatic: members of the set before the
+    /// lie who signed it. Equivocation: who signed both headers in one round. Amnesia (different rounds):
     /// nobody, since it cannot be told who broke the locking rules.
     fn culprits<'a>(
         &'a self,
-        common: &'a ValidatorSet,
+        before: &'a ValidatorSet,
         trusted: &SignedHeader,
     ) -> Vec<&'a Validator> {
         let LightBlock { signed_header, validators } = &self.conflicting_block;
@@ -291,7 +291,7 @@ impl LightClientAttackEvidence {
         let mut culprits: Vec<&Validator> = if self.is_lunatic(&trusted.header) {
             let entries = commit.signatures.iter().filter(|entry| signed(entry));
             let addresses = entries.filter_map(CommitSig::validator_address);
-            addresses.filter_map(|it| common.find(it)).map(|(_, it)| it).collect()
+            addresses.filter_map(|it| before.find(it)).map(|(_, it)| it).collect()
         } else if trusted.commit.round == commit.round {
             let members = validators.validators().iter();
             let entries = commit.signatures.iter().zip(&trusted.commit.signatures);

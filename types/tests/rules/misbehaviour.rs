@@ -167,17 +167,17 @@ fn forge(
 fn attack(
     network: &Network,
     conflicting_block: LightBlock,
-    common_height: u64,
+    agreed_height: u64,
     culprits: &[usize],
 ) -> LightClientAttackEvidence {
-    let common = light_block(network, common_height);
-    let members = common.validators.validators();
+    let agreed = light_block(network, agreed_height);
+    let members = agreed.validators.validators();
     LightClientAttackEvidence {
         conflicting_block,
-        common_height: Height(common_height),
+        common_height: Height(agreed_height),
         byzantine_validators: culprits.iter().map(|&index| members[index].clone()).collect(),
-        total_power: common.validators.total_power(),
-        timestamp: common.signed_header.header.time,
+        total_power: agreed.validators.total_power(),
+        timestamp: agreed.signed_header.header.time,
     }
 }
 
