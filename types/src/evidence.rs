@@ -277,8 +277,8 @@ impl LightClientAttackEvidence {
             || trusted.last_results_hash != conflicting.last_results_hash
     }
 
-    /// Who is to blame, by power and then address. Lunatic: members of the set before the
-    /// lie who signed it. Equivocation: who signed both headers in one round. Amnesia (different rounds):
+    /// Who is to blame, by power and then address. Lunatic: members of the set before the lie who
+    /// signed it. Equivocation: who signed both headers in one round. Amnesia (different rounds):
     /// nobody, since it cannot be told who broke the locking rules.
     fn culprits<'a>(
         &'a self,
