@@ -253,11 +253,7 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol: (purpose, stream),
                 ..
-            }) => {
-                if self.waiting.try_send((purpose, stream)).is_err() {
-                    tracing::debug!(?purpose, "an inbound stream is dropped: too many wait");
-                }
-            }
+            }) => self.hand_over(purpose, stream),
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: (_, stream),
                 info,
@@ -273,6 +269,15 @@ impl ConnectionHandler for Handler {
                 answer(info, Err(error));
             }
             _ => {}
+        }
+    }
+}
+
+impl Handler {
+    /// Gives a stream to the session, or resets it if too many wait already.
+    fn hand_over(&self, purpose: Purpose, stream: Stream) {
+        if self.waiting.try_send((purpose, stream)).is_err() {
+            tracing::debug!(?purpose, "an inbound stream is dropped: too many wait");
         }
     }
 }

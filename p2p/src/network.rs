@@ -191,12 +191,11 @@ impl Network {
                 }
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
-                tracing::debug!(%peer, %error, "dialing failed");
+                tracing::debug!(%peer, error = in_full(&error), "dialing failed");
                 self.on_failure(&peer);
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::debug!(address = %send_back_addr, %error, ?cause, "not let in");
+                tracing::debug!(address = %send_back_addr, error = in_full(&error), "not let in");
             }
             SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => {
                 let own = self.own;
@@ -480,4 +479,16 @@ impl Network {
             tracing::debug!("not all connections closed in time");
         }
     }
+}
+
+/// An error with all that caused it; libp2p's say little by themselves.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }

@@ -1,6 +1,7 @@
 //! Making the swarm: identity, transports, listening.
 
 use std::io;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use libp2p::core::muxing::StreamMuxerBox;
@@ -114,9 +115,12 @@ pub(super) fn listen(
 ) -> Result<(), StartError> {
     for address in addresses {
         let fail = |source| StartError::Listen { address: address.to_string(), source };
-        // libp2p shares TCP ports between sockets, so a second node would not be noticed.
-        if let Some(place) = socket(address).filter(|_| !is_quic(address)) {
-            std::net::TcpListener::bind(place).map_err(fail)?;
+        // Tried by ourselves first: libp2p shares TCP ports between sockets, so that a second node
+        // would go unnoticed, and it wraps what the system says.
+        match socket(address) {
+            Some(place) if is_quic(address) => drop(UdpSocket::bind(place).map_err(fail)?),
+            Some(place) => drop(TcpListener::bind(place).map_err(fail)?),
+            None => {}
         }
         swarm.listen_on(address.clone()).map_err(|error| fail(io::Error::other(error)))?;
     }

@@ -1,0 +1,9 @@
+//! Real nodes on loopback: what they say to each other, whom they refuse, and how they recover.
+
+mod kit;
+
+mod messages;
+mod raw;
+mod recovery;
+mod reference;
+mod refusals;
