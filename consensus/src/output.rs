@@ -179,6 +179,8 @@ pub enum Output {
     Extend {
         /// In which round.
         round: Round,
+        /// The state it follows.
+        state: Arc<ChainState>,
         /// The block we are about to precommit.
         block: Arc<Block>,
     },

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use types::{BlockId, Round, Time, UnsignedVote, Vote, VoteKind};
 
@@ -72,7 +74,8 @@ impl Deliberation {
     fn ask_extension(&mut self, turn: &mut Turn<'_>, round: Round, id: BlockId) {
         let Some(block) = self.block(&id).filter(|_| self.me.is_some()).cloned() else { return };
         self.extending = Some((round, id));
-        turn.outputs.push(Output::Extend { round, block });
+        let state = Arc::clone(&self.state);
+        turn.outputs.push(Output::Extend { round, state, block });
     }
 
     fn sign_vote(&self, turn: &mut Turn<'_>, wanted: Wanted, extension: Option<Bytes>) {

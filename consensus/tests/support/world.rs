@@ -1,16 +1,20 @@
 //! A few replicas in one thread: a network that is a list, a clock that is a number, disks that
 //! are values. What the driver of a node does for real is done here in the plainest way.
 
+// Every test file makes its own use of the world.
+#![allow(dead_code)]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use consensus::{
     Config, Input, Judgement, Output, Recipients, Record, Replica, SignRequest, Start, StoredBlock,
     Timeout,
 };
 use types::{
-    BlockId, BlockOutcome, ChainId, ChainState, ConsensusParams, ExtendedCommit, Genesis, Hash,
-    Height, Message, PeerId, PublicKey, Round, Signature, Time, Verified, Vote, VoteKind,
+    Block, BlockId, BlockOutcome, ChainId, ChainState, ConsensusParams, Genesis, Hash, Height,
+    Message, Offence, PeerId, PublicKey, Round, Signature, Time, Verified, Vote, VoteKind,
     VotingPower,
 };
 
@@ -48,13 +52,26 @@ pub struct Member {
     answers: VecDeque<Input>,
     alarms: BTreeMap<Timeout, Time>,
     unsynced: Vec<Record>,
+    unsynced_block: Option<(Height, StoredBlock)>,
+    /// The state that is on the disk for sure; the one after may be.
+    old_state: Arc<ChainState>,
     /// All that stays.
     pub records: Vec<Record>,
     pub state: Arc<ChainState>,
     pub blocks: BTreeMap<Height, StoredBlock>,
     signed: BTreeMap<(Height, Round, VoteKind), Vote>,
-    last_commit: Option<ExtendedCommit>,
     key: PublicKey,
+}
+
+/// What a network does to messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Weather {
+    /// The longest that a message takes, in milliseconds; more than zero lets them overtake.
+    pub delay_ms_max: u64,
+    /// Messages lost, of a hundred.
+    pub lost: u64,
+    /// Messages that arrive twice, of a hundred.
+    pub doubled: u64,
 }
 
 /// All replicas and what is between them.
@@ -62,12 +79,23 @@ pub struct World {
     pub now: Time,
     pub members: Vec<Member>,
     pub config: Config,
-    /// Messages on their way: from, to, what.
-    pub wires: VecDeque<(usize, usize, Message)>,
+    /// Messages on their way, by when they arrive: from, to, what.
+    pub wires: BTreeMap<(Time, u64), (usize, usize, Message)>,
+    /// What the network does to them.
+    pub weather: Weather,
+    sent: u64,
+    /// Whether messages were ever late or lost: then an answer may seem not to come.
+    rough: bool,
+    /// Whether any message ever arrived twice: then an answer may seem unasked.
+    doubled: bool,
+    /// Who stops in the midst of its outputs, and after how many.
+    pub doomed: Option<(usize, u64)>,
     /// Pairs that cannot hear each other.
     pub cut: BTreeSet<(usize, usize)>,
     /// Each vote that anybody ever signed, to find double signs.
     votes: BTreeMap<(usize, Height, Round, VoteKind), Option<BlockId>>,
+    /// Proven misbehaviour that anybody knows of.
+    pub caught: BTreeSet<Hash>,
     /// What was decided at each height, by anybody.
     pub decided: BTreeMap<Height, Hash>,
     random: u64,
@@ -76,30 +104,50 @@ pub struct World {
 impl World {
     /// A world of connected replicas.
     pub fn new(powers: &[u64], config: Config, params: ConsensusParams, seed: u64) -> Self {
+        let keys: Vec<usize> = (0..powers.len()).collect();
+        Self::with_keys(powers, &keys, config, params, seed)
+    }
+
+    /// A world in which the replicas hold the keys with these numbers. Two replicas with one key
+    /// are a validator who equivocates.
+    pub fn with_keys(
+        powers: &[u64],
+        keys: &[usize],
+        config: Config,
+        params: ConsensusParams,
+        seed: u64,
+    ) -> Self {
         let state = Arc::new(genesis_state(powers, params));
         let member = |number| Member {
             replica: None,
             answers: VecDeque::new(),
             alarms: BTreeMap::new(),
             unsynced: Vec::new(),
+            unsynced_block: None,
+            old_state: Arc::clone(&state),
             records: Vec::new(),
             state: Arc::clone(&state),
             blocks: BTreeMap::new(),
             signed: BTreeMap::new(),
-            last_commit: None,
-            key: key(number),
+            key: key(keys[number]),
         };
         let mut world = Self {
             now: Time::from_unix(1_000, 0).expect("within the calendar"),
-            members: (0..powers.len()).map(member).collect(),
+            members: (0..keys.len()).map(member).collect(),
             config,
-            wires: VecDeque::new(),
+            wires: BTreeMap::new(),
+            weather: Weather::default(),
+            sent: 0,
+            rough: false,
+            doubled: false,
+            doomed: None,
             cut: BTreeSet::new(),
             votes: BTreeMap::new(),
+            caught: BTreeSet::new(),
             decided: BTreeMap::new(),
             random: seed | 1,
         };
-        for number in 0..powers.len() {
+        for number in 0..keys.len() {
             world.start(number);
         }
         world
@@ -120,29 +168,45 @@ impl World {
 
     /// Stops a replica as if its power was cut.
     pub fn crash(&mut self, number: usize) {
+        let coin = self.random(2) == 0;
+        self.doomed = None;
         let member = &mut self.members[number];
         member.replica = None;
         member.answers.clear();
         member.alarms.clear();
         member.unsynced.clear();
-        self.wires.retain(|(from, to, _)| *from != number && *to != number);
+        member.unsynced_block = None;
+        if coin {
+            member.state = Arc::clone(&member.old_state);
+        }
+        self.wires.retain(|_, (from, to, _)| *from != number && *to != number);
         for other in 0..self.members.len() {
             self.tell(other, Input::PeerDown(peer(number)));
         }
     }
 
-    /// Starts a replica from what its disk holds, and connects it.
+    /// Stops a replica in the midst of what it does next, after so many of its outputs.
+    pub fn crash_after(&mut self, number: usize, outputs: u64) {
+        self.doomed = Some((number, outputs));
+    }
+
+    /// Starts a replica from what its disk holds, and connects it. What the disk holds decided and
+    /// the state does not know yet is executed first.
     pub fn start(&mut self, number: usize) {
         let member = &mut self.members[number];
+        while let Some(stored) = member.blocks.get(&member.state.next_height()) {
+            let block = whole(stored);
+            let id = stored.commit.block_id;
+            let after = member.state.advance(id, &block.header, block.txs.len(), &outcome(&block));
+            member.state = Arc::new(after.expect("it was executed before"));
+        }
+        member.old_state = Arc::clone(&member.state);
         let first = member.blocks.keys().next().copied();
         let last = member.blocks.keys().next_back().copied();
-        let last_header = last.map(|height| {
-            let bytes = member.blocks[&height].parts.assemble().expect("stored blocks are whole");
-            types::codec::decode_block(bytes).expect("stored blocks are sound").header
-        });
+        let last_header = last.map(|height| whole(&member.blocks[&height]).header);
         let start = Start {
             state: Arc::clone(&member.state),
-            last_commit: member.last_commit.clone(),
+            last_commit: last.map(|height| member.blocks[&height].commit.clone()),
             last_header,
             stored: first.zip(last),
             evidence: Vec::new(),
@@ -183,18 +247,23 @@ impl World {
                 return self.tell(number, answer);
             }
         }
-        if let Some((from, to, message)) = self.wires.pop_front() {
+        let alarms = self.members.iter().enumerate();
+        let next = alarms.flat_map(|(number, member)| {
+            member.alarms.iter().map(move |(&timeout, &at)| (at, number, timeout))
+        });
+        let next = next.min();
+        if let Some(wire) = self.wires.first_entry()
+            && next.is_none_or(|(at, ..)| wire.key().0 <= at.max(self.now))
+        {
+            self.now = self.now.max(wire.key().0);
+            let (from, to, message) = wire.remove();
             if self.cut.contains(&(from, to)) || self.cut.contains(&(to, from)) {
                 return;
             }
             let (peer, message) = (peer(from), Verified::assume(message));
             return self.tell(to, Input::Received { peer, message });
         }
-        let alarms = self.members.iter().enumerate();
-        let next = alarms.flat_map(|(number, member)| {
-            member.alarms.iter().map(move |(&timeout, &at)| (at, number, timeout))
-        });
-        let (at, number, timeout) = next.min().expect("a living replica waits for something");
+        let Some((at, number, timeout)) = next else { return };
         self.now = self.now.max(at);
         self.members[number].alarms.remove(&timeout);
         self.tell(number, Input::Timeout(timeout));
@@ -210,6 +279,12 @@ impl World {
 
     fn carry_out(&mut self, number: usize, outputs: Vec<Output>) {
         for output in outputs {
+            if let Some((_, left)) = self.doomed.as_mut().filter(|(doomed, _)| *doomed == number) {
+                match left.checked_sub(1) {
+                    Some(less) => *left = less,
+                    None => return self.crash(number),
+                }
+            }
             if let Some(answer) = self.answer(number, output) {
                 self.members[number].answers.push_back(answer);
             }
@@ -221,7 +296,10 @@ impl World {
         let member = &mut self.members[number];
         match output {
             Output::Record(record) => member.unsynced.push(record),
-            Output::Persist => member.records.append(&mut member.unsynced),
+            Output::Persist => {
+                member.records.append(&mut member.unsynced);
+                member.blocks.extend(member.unsynced_block.take());
+            }
             Output::Send { to, message } => self.send(number, to, &message),
             Output::Serve { peer, height } => self.serve(number, peer, height),
             Output::Schedule(alarm) => {
@@ -242,7 +320,7 @@ impl World {
                 let (height, block) = (block.header.height, block.hash());
                 return Some(Input::Judged { height, block, judgement: Judgement::Accept });
             }
-            Output::Extend { round, block } => {
+            Output::Extend { round, block, .. } => {
                 let extension = types::Tx::from_static(b"extension");
                 return Some(Input::Extended { height: block.header.height, round, extension });
             }
@@ -260,26 +338,32 @@ impl World {
                 let height = decided.block.header.height;
                 let hash = *self.decided.entry(height).or_insert(decided.id.hash);
                 assert_eq!(hash, decided.id.hash, "agreement at height {height}");
-                member.last_commit = Some(decided.commit.clone());
                 let stored = StoredBlock { parts: decided.parts, commit: decided.commit };
-                member.blocks.insert(height, stored);
+                member.unsynced_block = Some((height, stored));
             }
             Output::Execute { block, .. } => {
                 let height = block.header.height;
                 let outcome = Arc::new(outcome(&block));
                 return Some(Input::Executed { height, outcome });
             }
-            Output::KeepState(state) => member.state = state,
+            Output::KeepState(state) => {
+                member.old_state = std::mem::replace(&mut member.state, state);
+            }
             Output::Load { height } => {
                 let stored = member.blocks.get(&height).cloned();
                 return Some(Input::Loaded { height, stored });
             }
             Output::Halt { reason } => panic!("replica {number} halts: {reason}"),
+            // Honest peers are blamed for what the weather does.
+            Output::Penalise { offence: Offence::Silent, .. } if self.rough => {}
+            Output::Penalise { offence: Offence::Flood, .. } if self.doubled => {}
             Output::Penalise { peer, offence, reason } => {
                 panic!("replica {number} blames {peer}: {offence}, {reason}");
             }
-            Output::KeepEvidence(_)
-            | Output::DropEvidence(_)
+            Output::KeepEvidence(evidence) => {
+                self.caught.insert(evidence.hash());
+            }
+            Output::DropEvidence(_)
             | Output::Rekey(_)
             | Output::Announce(_) => {}
         }
@@ -294,18 +378,33 @@ impl World {
         };
         for to in receivers {
             if self.members[to].replica.is_some() {
-                self.wires.push_back((from, to, message.clone()));
+                self.put_on_wire(from, to, message);
             }
+        }
+    }
+
+    fn put_on_wire(&mut self, from: usize, to: usize, message: &Message) {
+        let Weather { delay_ms_max, lost, doubled } = self.weather;
+        self.rough |= 0 < delay_ms_max + lost;
+        if 0 < lost && self.random(100) < lost {
+            return;
+        }
+        let copies = if 0 < doubled && self.random(100) < doubled { 2 } else { 1 };
+        self.doubled |= copies == 2;
+        for _ in 0..copies {
+            let delay = Duration::from_millis(self.random(delay_ms_max + 1));
+            self.sent += 1;
+            let at = (self.now.after(delay), self.sent);
+            self.wires.insert(at, (from, to, message.clone()));
         }
     }
 
     fn serve(&mut self, number: usize, peer: PeerId, height: Height) {
         let message = match self.members[number].blocks.get(&height) {
             Some(stored) => {
-                let bytes = stored.parts.assemble().expect("stored blocks are whole");
-                let block = types::codec::decode_block(bytes).expect("stored blocks are sound");
-                let extended_commit = Some(stored.commit.clone());
-                Message::BlockResponse { block: Arc::new(block), extended_commit }
+                let extended = stored.commit.signatures.iter().any(|it| it.extension.is_some());
+                let extended_commit = extended.then(|| stored.commit.clone());
+                Message::BlockResponse { block: Arc::new(whole(stored)), extended_commit }
             }
             None => Message::NoBlock(height),
         };
@@ -349,6 +448,12 @@ impl World {
     }
 }
 
+/// The block that its parts make.
+pub fn whole(stored: &StoredBlock) -> Block {
+    let bytes = stored.parts.assemble().expect("stored blocks are whole");
+    types::codec::decode_block(bytes).expect("stored blocks are sound")
+}
+
 /// How others know the replica with this number.
 pub fn peer(number: usize) -> PeerId {
     PeerId(u64::try_from(number).expect("few replicas"))
@@ -365,5 +470,5 @@ fn outcome(block: &types::Block) -> BlockOutcome {
 
 /// Short waits, so that a test's clock stays near.
 pub fn brisk() -> Config {
-    Config { commit: std::time::Duration::ZERO, ..Config::default() }
+    Config { commit: Duration::ZERO, ..Config::default() }
 }

@@ -1,0 +1,22 @@
+//! `lockstep completions`: a script for the operator's shell.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+
+/// Arguments of `lockstep completions`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which shell.
+    shell: Shell,
+}
+
+/// Prints the script.
+///
+/// # Errors
+/// Never.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    clap_complete::generate(args.shell, &mut Cli::command(), "lockstep", &mut std::io::stdout());
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! `lockstep query`: what the application holds under a key.
+
+use anyhow::bail;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::json;
+
+use crate::cli::Surroundings;
+use crate::client::{NodeArg, wait_for};
+
+/// Arguments of `lockstep query`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The key, as text.
+    key: String,
+    /// The key is hex.
+    #[arg(long)]
+    hex: bool,
+    /// What kind of question the application is asked.
+    #[arg(long, default_value = "")]
+    path: String,
+    /// At which height; 0 is the latest.
+    #[arg(long, default_value_t = 0)]
+    height: u64,
+    /// Ask for a proof too.
+    #[arg(long)]
+    prove: bool,
+    #[command(flatten)]
+    node: NodeArg,
+}
+
+/// Prints the value.
+///
+/// # Errors
+/// If the node does not answer, or the application refuses the question.
+pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
+    let client = args.node.client(around)?;
+    let key = if args.hex { args.key.clone() } else { hex::encode(&args.key) };
+    let params = json!({
+        "path": args.path,
+        "data": key,
+        "height": args.height.to_string(),
+        "prove": args.prove,
+    });
+    let answer = wait_for(client.call("abci_query", params))?;
+    let response = &answer["response"];
+    if around.json {
+        println!("{answer:#}");
+        return Ok(());
+    }
+    let code = response["code"].as_u64().unwrap_or(0);
+    let log = response["log"].as_str().unwrap_or_default();
+    if code != 0 {
+        bail!("the application refused the query with code {code}: {log}");
+    }
+    match response["value"].as_str().map(|text| BASE64.decode(text)) {
+        Some(Ok(value)) if !value.is_empty() => println!("{}", String::from_utf8_lossy(&value)),
+        Some(_) | None => bail!("the application has no value for {:?} ({log})", args.key),
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `lockstep tx`: transactions.
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::cli::Surroundings;
+use crate::client::{NodeArg, wait_for};
+
+/// Arguments of `lockstep tx`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Send a transaction to a node.
+    Send(SendArgs),
+}
+
+/// Arguments of `lockstep tx send`.
+#[derive(Debug, clap::Args)]
+struct SendArgs {
+    /// The transaction; for the built-in application `key=value`.
+    tx: String,
+    /// How the transaction is written.
+    #[arg(long, value_enum, default_value_t = Encoding::Plain)]
+    encoding: Encoding,
+    /// Wait until it is in a block (the default).
+    #[arg(long, group = "wait")]
+    commit: bool,
+    /// Wait until the node has checked it.
+    #[arg(long, group = "wait")]
+    sync: bool,
+    /// Do not wait.
+    #[arg(long = "async", group = "wait")]
+    without_waiting: bool,
+    #[command(flatten)]
+    node: NodeArg,
+}
+
+/// How bytes are written as text.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Encoding {
+    /// As they are.
+    Plain,
+    /// Two digits a byte.
+    Hex,
+    /// Four letters for three bytes.
+    Base64,
+}
+
+/// Carries out `lockstep tx`.
+///
+/// # Errors
+/// If the transaction cannot be read, the node does not answer, or the application refuses it.
+pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
+    match &args.command {
+        Command::Send(args) => send(around, args),
+    }
+}
+
+fn send(around: &Surroundings, args: &SendArgs) -> anyhow::Result<()> {
+    let tx = match args.encoding {
+        Encoding::Plain => args.tx.clone().into_bytes(),
+        Encoding::Hex => hex::decode(args.tx.trim_start_matches("0x")).context("TX is not hex")?,
+        Encoding::Base64 => BASE64.decode(&args.tx).context("TX is not base64")?,
+    };
+    let method = match (args.sync, args.without_waiting) {
+        (true, _) => "broadcast_tx_sync",
+        (_, true) => "broadcast_tx_async",
+        (false, false) => "broadcast_tx_commit",
+    };
+    let client = args.node.client(around)?;
+    let answer = wait_for(client.call(method, json!({ "tx": BASE64.encode(tx) })))?;
+    if around.json {
+        println!("{answer:#}");
+    }
+    // Only broadcast_tx_commit has results within its answer; the others are one themselves.
+    for result in [&answer["check_tx"], &answer["tx_result"], &answer] {
+        check_code(result)?;
+    }
+    if !around.json {
+        let hash = answer["hash"].as_str().unwrap_or("?");
+        match answer["height"].as_str() {
+            Some(height) => println!("{hash} is in block {height}"),
+            None => println!("{hash} was sent"),
+        }
+    }
+    Ok(())
+}
+
+fn check_code(result: &Value) -> anyhow::Result<()> {
+    let code = result["code"].as_u64().unwrap_or(0);
+    let log = result["log"].as_str().unwrap_or_default();
+    if code != 0 {
+        bail!("the application refused the transaction with code {code}: {log}");
+    }
+    Ok(())
+}

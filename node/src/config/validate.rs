@@ -1,0 +1,145 @@
+//! Which values config.toml may hold.
+
+use super::{Config, listen};
+use crate::logging;
+
+/// A value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Path of the key.
+    pub field: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+impl Fault {
+    fn new(field: &'static str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { field, problem: problem.into(), remedy: remedy.into() }
+    }
+}
+
+impl Config {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first that cannot be used.
+    pub fn validate(&self) -> Result<(), Fault> {
+        self.check_choices()?;
+        self.check_addresses()?;
+        self.check_unsupported()?;
+        self.check_limits()?;
+        if let Err(error) = logging::Levels::parse(&self.log_level) {
+            let remedy = "write a level, or such as \"consensus:debug,p2p:none,*:info\"";
+            return Err(Fault::new("log_level", error.to_string(), remedy));
+        }
+        Ok(())
+    }
+
+    /// Values that are one of a few words.
+    fn check_choices(&self) -> Result<(), Fault> {
+        let choices: [(&'static str, &str, &[&str]); 5] = [
+            ("log_format", &self.log_format, &["plain", "json"]),
+            ("proxy_app", &self.proxy_app, &["kvstore", "persistent_kvstore"]),
+            ("mempool.type", &self.mempool.kind, &["flood", "nop"]),
+            ("blocksync.version", &self.blocksync.version, &["v0"]),
+            ("tx_index.indexer", &self.tx_index.indexer, &["kv", "null"]),
+        ];
+        for (field, value, allowed) in choices {
+            if !allowed.contains(&value) {
+                let remedy = format!("write {}", quoted(allowed));
+                return Err(Fault::new(field, format!("{value:?} is not supported"), remedy));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_addresses(&self) -> Result<(), Fault> {
+        let metrics = &self.instrumentation.prometheus_listen_addr;
+        for (field, value, required, example) in [
+            ("rpc.laddr", &self.rpc.laddr, true, "tcp://127.0.0.1:26657"),
+            ("p2p.laddr", &self.p2p.laddr, true, "tcp://0.0.0.0:26656"),
+            (
+                "instrumentation.prometheus_listen_addr",
+                metrics,
+                self.instrumentation.prometheus,
+                ":26660",
+            ),
+        ] {
+            if (required || !value.is_empty()) && listen::parse(value).is_none() {
+                let problem = format!("{value:?} is no address to listen on");
+                return Err(Fault::new(field, problem, format!("write it as {example:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Values of the reference that would change what the node does, and that we cannot honour:
+    /// to ignore them would be worse than to refuse.
+    fn check_unsupported(&self) -> Result<(), Fault> {
+        let tls = "leave it empty and put a TLS proxy in front of the RPC";
+        let signer = "leave it empty; remote signers are not supported by this version";
+        let private = "leave it empty, and keep such peers out of persistent_peers and seeds";
+        for (field, value, remedy) in [
+            ("p2p.private_peer_ids", &self.p2p.private_peer_ids, private),
+            ("priv_validator_laddr", &self.priv_validator_laddr, signer),
+            ("rpc.tls_cert_file", &self.rpc.tls_cert_file, tls),
+            ("rpc.tls_key_file", &self.rpc.tls_key_file, tls),
+        ] {
+            if !value.is_empty() {
+                return Err(Fault::new(field, format!("{value:?} is not supported"), remedy));
+            }
+        }
+        if self.consensus.double_sign_check_height != 0 {
+            let remedy = "write 0; the key's state file guards against double signing";
+            let field = "consensus.double_sign_check_height";
+            return Err(Fault::new(field, "the check is not supported", remedy));
+        }
+        let sync = "write false; nodes of this version start from the first block";
+        let seed = "write false; this version has no crawler";
+        let private = self.p2p.libp2p.bootstrap_peers.iter().any(|peer| peer.private);
+        for (field, value, remedy) in [
+            ("p2p.libp2p.bootstrap_peers", private, "write private = false"),
+            ("statesync.enable", self.statesync.enable, sync),
+            ("p2p.seed_mode", self.p2p.seed_mode, seed),
+        ] {
+            if value {
+                return Err(Fault::new(field, "true is not supported", remedy));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), Fault> {
+        for (field, value) in [
+            ("rpc.max_body_bytes", self.rpc.max_body_bytes),
+            ("rpc.max_header_bytes", self.rpc.max_header_bytes),
+            ("mempool.max_tx_bytes", self.mempool.max_tx_bytes),
+        ] {
+            if value == 0 {
+                return Err(Fault::new(field, "0 lets nothing pass", "write a number above 0"));
+            }
+        }
+        if self.mempool.kind == "nop" && !self.consensus.create_empty_blocks {
+            return Err(Fault::new(
+                "consensus.create_empty_blocks",
+                "without a mempool nothing would ever ask for a block",
+                "write true, or mempool.type = \"flood\"",
+            ));
+        }
+        let namespace = &self.instrumentation.namespace;
+        let is_name = namespace.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && namespace.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        if !is_name {
+            let problem = format!("{namespace:?} cannot begin the name of a metric");
+            let remedy = "write letters, digits and underscores, such as \"cometbft\"";
+            return Err(Fault::new("instrumentation.namespace", problem, remedy));
+        }
+        Ok(())
+    }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or ")
+}

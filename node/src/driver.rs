@@ -1,0 +1,285 @@
+//! The loop of the replica thread: inputs in, outputs out, in order.
+//!
+//! Many queued inputs are taken together; the records that they give rise to are joined into one
+//! synced write, and only then is anything said that depends on them (group commit).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use consensus::snapshot::Snapshot;
+use consensus::{Input, Output, Recipients, Replica, SignRequest};
+use storage::{Durable, Store};
+use types::{Message, Time};
+
+use crate::admission::Admission;
+use crate::alarms::Alarms;
+use crate::crash;
+use crate::events::Events;
+use crate::executor::Task;
+use crate::signer::Signer;
+use crate::verifier::SharedKeyring;
+
+/// Most inputs taken together before their outputs are carried out.
+const INPUTS_AT_ONCE_MAX: usize = 256;
+
+/// What the replica thread is told.
+pub enum Event {
+    /// Something happened to the replica.
+    Input(Input),
+    /// The RPC wants a picture of it.
+    Snapshot(SyncSender<Snapshot>),
+    /// The node stops.
+    Stop,
+}
+
+/// Everything that the replica's outputs need.
+pub struct Driver {
+    /// The value that decides.
+    pub replica: Replica,
+    /// Who signs, if this node has a key.
+    pub signer: Option<Signer>,
+    /// Where decided blocks and records go.
+    pub store: Store,
+    /// The peers.
+    pub network: p2p::Handle,
+    /// The application's thread.
+    pub executor: SyncSender<Task>,
+    /// Pending transactions.
+    pub admission: Arc<Admission>,
+    /// What the verifier checks with.
+    pub keyring: SharedKeyring,
+    /// Who wants to know.
+    pub events: Arc<Events>,
+    /// Where answers come in.
+    pub queue: Receiver<Event>,
+    /// Where those who work for us put answers.
+    pub answers: SyncSender<Event>,
+    /// Where reads for peers are done.
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// Whether the loop goes on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl Driver {
+    /// Drives the replica until it is told to stop.
+    ///
+    /// # Errors
+    /// If the store fails (never retried), or the application broke the protocol.
+    pub fn run(mut self) -> Result<()> {
+        let mut turn = Turn::default();
+        self.replica.begin(now(), &mut turn.outputs);
+        loop {
+            self.carry_out(&mut turn)?;
+            while let Some(input) = turn.answered.pop_front() {
+                self.replica.handle(now(), input, &mut turn.outputs);
+                if turn.answered.is_empty() {
+                    self.carry_out(&mut turn)?;
+                }
+            }
+            if self.take_inputs(&mut turn)? == Next::Stop {
+                return self.persist(&mut turn);
+            }
+        }
+    }
+
+    /// Waits for an input or an alarm, and takes what else is queued.
+    fn take_inputs(&mut self, turn: &mut Turn) -> Result<Next> {
+        let first = match turn.alarms.next() {
+            Some(deadline) => {
+                match self.queue.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                    Ok(event) => Some(event),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => bail!("the inputs' queue is closed"),
+                }
+            }
+            None => Some(self.queue.recv().context("the inputs' queue is closed")?),
+        };
+        let time = now();
+        let mut queued = first;
+        let mut taken = 0;
+        while let Some(event) = queued {
+            match event {
+                Event::Input(input) => self.replica.handle(time, input, &mut turn.outputs),
+                // A reader that went away is no concern of ours.
+                Event::Snapshot(reader) => drop(reader.try_send(self.replica.snapshot())),
+                Event::Stop => return Ok(Next::Stop),
+            }
+            taken += 1;
+            queued = if taken < INPUTS_AT_ONCE_MAX { self.queue.try_recv().ok() } else { None };
+        }
+        for timeout in turn.alarms.due(Instant::now()) {
+            self.replica.handle(time, Input::Timeout(timeout), &mut turn.outputs);
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Carries out all outputs in order. Everything that is to be kept is joined into the first
+    /// barrier's write: earlier than asked for is allowed, later is not.
+    fn carry_out(&mut self, turn: &mut Turn) -> Result<()> {
+        if turn.outputs.is_empty() {
+            return Ok(());
+        }
+        let outputs = std::mem::take(&mut turn.outputs);
+        let mut acts = Vec::with_capacity(outputs.len());
+        let mut executed = false;
+        for output in outputs {
+            match output {
+                Output::Record(_)
+                | Output::KeepEvidence(_)
+                | Output::DropEvidence(_)
+                | Output::Decide(_) => turn.to_keep.push(output),
+                Output::KeepState(state) => {
+                    self.events.executed(&state);
+                    executed = true;
+                    turn.to_keep.push(Output::KeepState(state));
+                }
+                other => acts.push(other),
+            }
+        }
+        for output in acts {
+            self.act(output, turn)?;
+        }
+        // Readers (the RPC) want to see the new state even if nothing needs a barrier for long.
+        if executed { self.keep(turn, Durable::Later) } else { Ok(()) }
+    }
+
+    /// Writes what is to be kept, and returns when it is durable.
+    fn persist(&mut self, turn: &mut Turn) -> Result<()> {
+        if turn.to_keep.is_empty() {
+            return Ok(());
+        }
+        let decided = turn.to_keep.iter().any(|output| matches!(output, Output::Decide(_)));
+        crash::point("before-persist");
+        self.keep(turn, Durable::Now)?;
+        self.events.synced();
+        crash::point(if decided { "after-decide" } else { "after-persist" });
+        Ok(())
+    }
+
+    fn keep(&mut self, turn: &mut Turn, durable: Durable) -> Result<()> {
+        if turn.to_keep.is_empty() {
+            return Ok(());
+        }
+        let mut step = self.store.step();
+        for output in turn.to_keep.drain(..) {
+            match output {
+                Output::Record(record) => step.record(record.height(), record.encode()),
+                Output::KeepEvidence(evidence) => step.keep_evidence(&evidence),
+                Output::DropEvidence(hash) => step.drop_evidence(&hash),
+                Output::Decide(it) => step.decide(&it.block, &it.id, &it.parts, &it.commit),
+                Output::KeepState(state) => step.state(&state)?,
+                other => unreachable!("not kept: {other:?}"),
+            }
+        }
+        step.write(durable).context("the store failed; the node stops and must be restarted")
+    }
+
+    fn act(&mut self, output: Output, turn: &mut Turn) -> Result<()> {
+        match output {
+            Output::Persist => self.persist(turn)?,
+            Output::Send { to, message } => self.send(to, &message),
+            Output::Serve { peer, height } => self.serve(peer, height),
+            Output::Load { height } => self.load(height),
+            Output::Schedule(alarm) => turn.alarms.set(alarm, Instant::now()),
+            Output::Sign(request) => turn.answered.push_back(self.sign(request)),
+            Output::AwaitTxs { height } => self.admission.await_txs(height),
+            Output::Build { .. }
+            | Output::Judge { .. }
+            | Output::Extend { .. }
+            | Output::VerifyExtension { .. }
+            | Output::VerifyCommit { .. }
+            | Output::Execute { .. } => {
+                let task = Task::of(output).expect("these are the executor's");
+                self.executor.send(task).context("the application's thread has stopped")?;
+            }
+            Output::Rekey(keyring) => self.keyring.replace(*keyring),
+            Output::Penalise { peer, offence, reason } => {
+                self.network.penalise(peer, offence, reason);
+            }
+            Output::Announce(announcement) => self.events.announce(announcement),
+            Output::Halt { reason } => bail!("{reason}"),
+            Output::Record(_)
+            | Output::KeepEvidence(_)
+            | Output::DropEvidence(_)
+            | Output::Decide(_)
+            | Output::KeepState(_) => unreachable!("kept apart by carry_out"),
+        }
+        Ok(())
+    }
+
+    fn send(&self, to: Recipients, message: &Message) {
+        let (channel, bytes) = (message.channel(), message.encode());
+        match to {
+            // A dropped message is offered again by gossip.
+            Recipients::One(peer) => drop(self.network.send(peer, channel, bytes)),
+            Recipients::All => self.network.broadcast(channel, &bytes),
+        }
+    }
+
+    /// Signs on this thread: nothing else may happen before our own vote is out.
+    fn sign(&mut self, request: SignRequest) -> Input {
+        let (height, round) = match &request {
+            SignRequest::Vote(vote) => (vote.height, vote.round),
+            SignRequest::Proposal(proposal) => (proposal.height, proposal.round),
+        };
+        let refused = |reason: String| Input::SignRefused { height, round, reason };
+        let Some(signer) = &mut self.signer else {
+            return refused("this node has no validator key".to_owned());
+        };
+        crash::point("before-sign");
+        let signed = match request {
+            SignRequest::Vote(vote) => {
+                signer.sign_vote(&self.keyring.chain_id(), vote).map(Input::SignedVote)
+            }
+            SignRequest::Proposal(proposal) => {
+                signer.sign_proposal(&self.keyring.chain_id(), proposal).map(Input::SignedProposal)
+            }
+        };
+        crash::point("after-sign");
+        signed.unwrap_or_else(|error| {
+            tracing::error!(%height, %round, %error, "the signer refused");
+            refused(error.to_string())
+        })
+    }
+
+    /// Answers a peer's request for a block on another thread: peers must not slow us down.
+    fn serve(&self, peer: types::PeerId, height: types::Height) {
+        let (store, network) = (self.store.clone(), self.network.clone());
+        self.runtime.spawn_blocking(move || {
+            let message = crate::serve::block(&store, height);
+            network.send(peer, message.channel(), message.encode());
+        });
+    }
+
+    fn load(&self, height: types::Height) {
+        let (store, answers) = (self.store.clone(), self.answers.clone());
+        self.runtime.spawn_blocking(move || {
+            let stored = crate::serve::stored(&store, height);
+            // If the replica has stopped, nobody waits for the answer.
+            drop(answers.send(Event::Input(Input::Loaded { height, stored })));
+        });
+    }
+}
+
+/// What is under way between two waits of the loop.
+#[derive(Default)]
+struct Turn {
+    outputs: Vec<Output>,
+    to_keep: Vec<Output>,
+    answered: VecDeque<Input>,
+    alarms: Alarms,
+}
+
+/// The wall clock, which goes into votes and proposals; alarms use the monotonic one.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::EPOCH.after(since)
+}

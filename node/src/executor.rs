@@ -1,0 +1,332 @@
+//! The application's thread: builds, judges and executes blocks over the consensus connection,
+//! one call at a time, and answers the replica.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Instant;
+
+use abci::{
+    BlockRequest, ExtendedCommitInfo, Misbehavior, PrepareProposalRequest, Verdict,
+    VerifyVoteExtensionRequest,
+};
+use anyhow::{Context, Result, bail};
+use consensus::{Input, Judgement, Output};
+use mempool::BlockLimits;
+use storage::{Durable, Store};
+use types::commit::Demand;
+use types::{
+    Block, BlockId, BlockOutcome, ChainState, Evidence, ExtendedCommit, Hash, Height, PartSet,
+    Round, ValidatorSet, Vote,
+};
+
+use crate::admission::Admission;
+use crate::crash;
+use crate::driver::Event;
+use crate::events::Events;
+use crate::verifier::check_evidence;
+
+/// One thing to do for the replica.
+pub enum Task {
+    /// `Output::Build`.
+    Build {
+        /// For which round.
+        round: Round,
+        /// What it follows.
+        state: Arc<ChainState>,
+        /// What decided the last block.
+        last_commit: Option<ExtendedCommit>,
+        /// To be included.
+        evidence: Vec<Evidence>,
+    },
+    /// `Output::Judge`.
+    Judge {
+        /// What it follows.
+        state: Arc<ChainState>,
+        /// The block.
+        block: Arc<Block>,
+    },
+    /// `Output::Extend`.
+    Extend {
+        /// For which round.
+        round: Round,
+        /// What the block follows.
+        state: Arc<ChainState>,
+        /// The block.
+        block: Arc<Block>,
+    },
+    /// `Output::VerifyExtension`.
+    VerifyExtension {
+        /// The block it is about.
+        block: Hash,
+        /// The vote that carries it.
+        vote: Vote,
+    },
+    /// `Output::VerifyCommit`.
+    VerifyCommit {
+        /// Where.
+        height: Height,
+        /// What it must prove.
+        block_id: BlockId,
+        /// The commit.
+        commit: ExtendedCommit,
+        /// Who votes there.
+        validators: Arc<ValidatorSet>,
+        /// Whether extensions are required.
+        extensions_enabled: bool,
+    },
+    /// `Output::Execute`.
+    Execute {
+        /// What it follows.
+        state: Arc<ChainState>,
+        /// The block.
+        block: Arc<Block>,
+    },
+}
+
+impl Task {
+    /// The task that an output asks for, if it is the executor's.
+    pub fn of(output: Output) -> Option<Task> {
+        Some(match output {
+            Output::Build { round, state, last_commit, evidence, .. } => {
+                Task::Build { round, state, last_commit, evidence }
+            }
+            Output::Judge { state, block, .. } => Task::Judge { state, block },
+            Output::Extend { round, state, block } => Task::Extend { round, state, block },
+            Output::VerifyExtension { block, vote } => Task::VerifyExtension { block, vote },
+            Output::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
+                Task::VerifyCommit { height, block_id, commit, validators, extensions_enabled }
+            }
+            Output::Execute { state, block, .. } => Task::Execute { state, block },
+            _ => return None,
+        })
+    }
+}
+
+/// The consensus connection and what stands around it.
+pub struct Executor {
+    /// The application's consensus connection.
+    pub application: abci::Client,
+    /// The chain.
+    pub chain_id: types::ChainId,
+    /// Outcomes are kept here before the application commits.
+    pub store: Store,
+    /// Where transactions come from, and who is told which were decided.
+    pub admission: Arc<Admission>,
+    /// Who proposes here, if this node has a key.
+    pub address: Option<types::Address>,
+    /// Who wants to know.
+    pub events: Arc<Events>,
+    /// Where answers go.
+    pub replica: SyncSender<Event>,
+}
+
+impl Executor {
+    /// Works until the replica is gone.
+    ///
+    /// # Errors
+    /// If the application or the store fails: the node stops.
+    pub fn run(self, tasks: &Receiver<Task>) -> Result<()> {
+        while let Ok(task) = tasks.recv() {
+            let answer = self.carry_out(task)?;
+            if self.replica.send(Event::Input(answer)).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&self, task: Task) -> Result<Input> {
+        match task {
+            Task::Build { round, state, last_commit, evidence } => {
+                self.build(round, &state, last_commit, evidence)
+            }
+            Task::Judge { state, block } => {
+                let judgement = self.judge(&state, &block)?;
+                let height = block.header.height;
+                Ok(Input::Judged { height, block: block.hash(), judgement })
+            }
+            Task::Extend { round, state, block } => {
+                let extension = self.application.extend_vote(&request_of(&state, &block))?;
+                Ok(Input::Extended { height: block.header.height, round, extension })
+            }
+            Task::VerifyExtension { block, vote } => self.verify_extension(block, vote),
+            Task::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
+                let valid = commit
+                    .verify(&self.chain_id, &validators, height, &block_id, extensions_enabled)
+                    .inspect_err(|error| tracing::debug!(%height, %error, "a served commit"))
+                    .is_ok();
+                Ok(Input::CommitVerified { height, block: block_id.hash, valid })
+            }
+            Task::Execute { state, block } => {
+                let height = block.header.height;
+                let outcome = self.execute(&state, &block)?;
+                crash::point("before-answer");
+                Ok(Input::Executed { height, outcome })
+            }
+        }
+    }
+
+    /// Chooses transactions, asks the application, makes the block and cuts it.
+    fn build(
+        &self,
+        round: Round,
+        state: &ChainState,
+        last_commit: Option<ExtendedCommit>,
+        evidence: Vec<Evidence>,
+    ) -> Result<Input> {
+        let height = state.next_height();
+        let proposer = self.address.context("a node without a key was asked to propose")?;
+        let evidence_bytes = evidence
+            .iter()
+            .map(|piece| types::codec::encode_evidence(piece).len() as u64)
+            .sum::<u64>();
+        let txs_bytes_max = state.txs_bytes_max(evidence_bytes);
+        let reaped = self.admission.reap(BlockLimits {
+            bytes_max: txs_bytes_max,
+            gas_max: state.params.block.gas_max,
+        });
+        let commit = last_commit.as_ref().map(ExtendedCommit::commit);
+        // The block's time and next validators are asked before its transactions are known.
+        let frame = state.make_block(vec![], commit.clone(), evidence.clone(), proposer);
+        let request = PrepareProposalRequest {
+            txs_bytes_max,
+            txs: reaped,
+            local_last_commit: extended_commit_of(state, last_commit.as_ref()),
+            misbehavior: Misbehavior::of(&evidence),
+            height,
+            time: frame.header.time,
+            next_validators_hash: frame.header.next_validators_hash,
+            proposer_address: proposer,
+        };
+        let txs = self.application.prepare_proposal(&request)?;
+        let bytes = txs.iter().map(|tx| abci::request::tx_bytes_in_block(tx)).sum::<u64>();
+        if txs_bytes_max < bytes {
+            tracing::error!(%height, bytes, limit = txs_bytes_max,
+                "the application prepared more bytes than fit; nothing is proposed");
+            return Ok(Input::Built { height, round, built: None });
+        }
+        let block = Arc::new(state.make_block(txs, commit, evidence, proposer));
+        let parts: Arc<PartSet> = Arc::new(block.part_set());
+        Ok(Input::Built { height, round, built: Some((block, parts)) })
+    }
+
+    /// Checks the signatures inside a block, then asks the application.
+    fn judge(&self, state: &ChainState, block: &Block) -> Result<Judgement> {
+        if let (Some(commit), Some(last)) = (&block.last_commit, &state.last_block) {
+            let checked = commit.verify(
+                &state.chain_id,
+                &last.validators,
+                last.height,
+                &last.id,
+                Demand::Full,
+            );
+            if let Err(error) = checked {
+                tracing::warn!(height = %block.header.height, %error, "a proposal's last commit");
+                return Ok(Judgement::Invalid);
+            }
+        }
+        for piece in &block.evidence {
+            if let Err(error) = check_evidence(&self.store, &state.chain_id, piece) {
+                tracing::warn!(height = %block.header.height, %error, "a proposal's evidence");
+                return Ok(Judgement::Invalid);
+            }
+            if self.store.is_committed(piece)? {
+                return Ok(Judgement::Invalid);
+            }
+        }
+        match self.application.process_proposal(&request_of(state, block))? {
+            Verdict::Accept => Ok(Judgement::Accept),
+            Verdict::Reject => Ok(Judgement::Reject),
+        }
+    }
+
+    fn verify_extension(&self, block: Hash, vote: Vote) -> Result<Input> {
+        let extension = vote.extension.as_ref().map(|it| it.bytes.clone()).unwrap_or_default();
+        let verdict = self.application.verify_vote_extension(&VerifyVoteExtensionRequest {
+            hash: block,
+            validator_address: vote.validator_address,
+            height: vote.height,
+            extension,
+        })?;
+        Ok(Input::ExtensionVerified { vote, accept: verdict == Verdict::Accept })
+    }
+
+    /// FinalizeBlock, its outcome made durable, then Commit with the mempool quiet.
+    fn execute(&self, state: &ChainState, block: &Arc<Block>) -> Result<Arc<BlockOutcome>> {
+        let started = Instant::now();
+        let height = block.header.height;
+        let outcome = Arc::new(finalize(&self.application, &self.store, block, last_validators(state))?);
+        crash::point("after-outcome");
+        let committed = self.admission.quietly(|| self.application.commit())?;
+        crash::point("after-commit");
+        self.admission.decided(height, &block.txs, &outcome);
+        self.events.block_executed(block, &outcome, started.elapsed());
+        self.forget_below(committed.retain_height)?;
+        Ok(outcome)
+    }
+
+    /// Prunes what the application no longer needs.
+    fn forget_below(&self, retain: Option<Height>) -> Result<()> {
+        let Some(retain) = retain else { return Ok(()) };
+        let Some((base, tip)) = self.store.range()? else { return Ok(()) };
+        if tip < retain {
+            bail!("the application asked to keep blocks from height {retain}, the last is {tip}");
+        }
+        if base < retain {
+            self.store.prune(retain)?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the application finalize a block and makes the outcome durable. Also what replay does.
+///
+/// # Errors
+/// If the application fails or gives a wrong number of results, or the store fails.
+pub fn finalize(
+    application: &abci::Client,
+    store: &Store,
+    block: &Block,
+    last_validators: Option<&ValidatorSet>,
+) -> Result<BlockOutcome> {
+    let height = block.header.height;
+    crash::point("before-finalize");
+    let outcome = application.finalize_block(&BlockRequest::of(block, last_validators))?;
+    if outcome.tx_results.len() != block.txs.len() {
+        bail!(
+            "the application gave {} results for the {} transactions of height {height}; \
+             FinalizeBlock must answer for each",
+            outcome.tx_results.len(),
+            block.txs.len(),
+        );
+    }
+    crash::point("after-finalize");
+    let mut step = store.step();
+    step.outcome(block, &outcome)?;
+    step.write(Durable::Now).context("the store failed; the node stops and must be restarted")?;
+    Ok(outcome)
+}
+
+
+/// A block as the application is told of it.
+fn request_of(state: &ChainState, block: &Block) -> BlockRequest {
+    BlockRequest::of(block, last_validators(state))
+}
+
+fn last_validators(state: &ChainState) -> Option<&ValidatorSet> {
+    state.last_block.as_ref().map(|last| &*last.validators)
+}
+
+/// The last commit as a proposer tells the application of it, extensions included.
+fn extended_commit_of(
+    state: &ChainState,
+    last_commit: Option<&ExtendedCommit>,
+) -> ExtendedCommitInfo {
+    match (&state.last_block, last_commit) {
+        (Some(last), Some(commit)) => {
+            let enabled = state.params.extensions_enabled(last.height);
+            ExtendedCommitInfo::of(commit, &last.validators, enabled)
+        }
+        (None, _) | (Some(_), None) => ExtendedCommitInfo::default(),
+    }
+}

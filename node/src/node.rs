@@ -1,0 +1,368 @@
+//! A running node, wired in reading order: files, store, signer, application, handshake, network,
+//! then the threads of the task table. Nothing else spawns.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use abci::{Application, Connections, Timings};
+use anyhow::{Context, Result, anyhow, bail};
+use consensus::{Record, Replica, Start};
+use mempool::Mempool;
+use storage::{ChainIdentity, Store};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use types::block::BLOCK_VERSION;
+use types::{ChainState, Genesis, Keyring, Round};
+
+use crate::admission::Admission;
+use crate::backend::{self, NodeBackend};
+use crate::config::Config;
+use crate::driver::{self, Driver};
+use crate::events::Events;
+use crate::executor::Executor;
+use crate::handshake::{self, P2P_VERSION};
+use crate::home::{Home, NodeKey};
+use crate::metrics::{self, Metrics, Sources};
+use crate::signer::{MissingState, Signer};
+use crate::threads::{self, Queues, Table};
+use crate::verifier::{SharedKeyring, Verifier};
+
+/// How long a stop may take before the process ends anyway.
+const STOP_TIME_MAX: Duration = Duration::from_millis(1800);
+/// Threads of the RPC: so many, whatever its clients do, and consensus has the others.
+const RPC_THREADS: usize = 2;
+
+/// What a node is started with.
+pub struct Options {
+    /// Its folder.
+    pub home: Home,
+    /// Its configuration, flags applied.
+    pub config: Config,
+    /// What to do if the signer's state file is missing.
+    pub missing_state: MissingState,
+    /// SHA-256 that the genesis file must have, if the operator says so.
+    pub genesis_hash: Option<types::Hash>,
+}
+
+/// Runs a node until it is told to stop.
+///
+/// # Errors
+/// Why it could not start, or had to stop: one line.
+pub fn run(options: &Options) -> Result<()> {
+    let _lock = options.home.lock()?;
+    let prepared = prepare(options)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let network = runtime("network", (cores / 2).clamp(1, 4))?;
+    let rpc = runtime("rpc", RPC_THREADS)?;
+    let outcome = network.block_on(live(options, prepared, &rpc));
+    // What still runs (a slow client, a read for a peer) is not waited for.
+    rpc.shutdown_background();
+    network.shutdown_background();
+    outcome
+}
+
+fn runtime(name: &str, threads: usize) -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .with_context(|| format!("the {name} threads could not be started"))
+}
+
+/// What is known before anything runs.
+struct Prepared {
+    genesis: Arc<Genesis>,
+    store: Store,
+    application: Connections,
+    timings: Arc<Timings>,
+    state: Arc<ChainState>,
+    signer: Option<Signer>,
+    node_key: NodeKey,
+}
+
+fn prepare(options: &Options) -> Result<Prepared> {
+    let (home, config) = (&options.home, &options.config);
+    let genesis = read_genesis(home, config, options.genesis_hash)?;
+    let node_key = NodeKey::load(&home.node_key_file(config))?;
+    let identity = ChainIdentity {
+        chain_id: genesis.chain_id.clone(),
+        genesis_hash: genesis.hash(),
+    };
+    let store = Store::open(&home.db_dir(config).join("blocks"), &identity)?;
+    let signer = open_signer(options)?;
+    check_signer(&store, signer.as_ref(), &genesis)?;
+    let timings = Arc::new(Timings::default());
+    let application = open_application(home, config)?;
+    let application = Connections::local(application, Arc::clone(&timings));
+    let state = Arc::new(handshake::run(&application.consensus, &store, &genesis)?);
+    Ok(Prepared {
+        genesis: Arc::new(genesis),
+        store,
+        application,
+        timings,
+        state,
+        signer,
+        node_key,
+    })
+}
+
+fn read_genesis(home: &Home, config: &Config, expected: Option<types::Hash>) -> Result<Genesis> {
+    let path = home.genesis_file(config);
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!("{}: cannot be read; run `lockstep init` or copy the chain's", path.display())
+    })?;
+    if let Some(expected) = expected {
+        let actual = types::Hash::of(text.as_bytes());
+        if actual != expected {
+            bail!("{}: its SHA-256 is {actual}, expected {expected}", path.display());
+        }
+    }
+    Genesis::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
+fn open_signer(options: &Options) -> Result<Option<Signer>> {
+    let (home, config) = (&options.home, &options.config);
+    let key = home.validator_key_file(config);
+    if !key.exists() {
+        tracing::info!(target: "state", "no validator key: this node follows, and does not vote");
+        return Ok(None);
+    }
+    let state = home.validator_state_file(config);
+    Ok(Some(Signer::open(&key, &state, options.missing_state)?))
+}
+
+/// A store that is behind its signer has lost blocks that this validator has voted on: to vote
+/// again from there could contradict what it said.
+fn check_signer(store: &Store, signer: Option<&Signer>, genesis: &Genesis) -> Result<()> {
+    let Some((signed, ..)) = signer.and_then(Signer::last_signed) else { return Ok(()) };
+    let next = store.range()?.map_or(genesis.initial_height, |(_, tip)| tip.next());
+    if next < signed {
+        bail!(
+            "the data folder ends before height {next}, but this validator has signed at height \
+             {signed}: blocks were lost; restore the data folder, or, to fetch the chain again, \
+             run as a full node first (move priv_validator_key.json away) until height {signed}"
+        );
+    }
+    Ok(())
+}
+
+fn open_application(home: &Home, config: &Config) -> Result<Arc<dyn Application>> {
+    match config.proxy_app.as_str() {
+        "kvstore" | "persistent_kvstore" => {
+            let folder = home.db_dir(config);
+            Ok(Arc::new(apps::KvStore::open(&folder.join("kvstore.redb"))?))
+        }
+        other => bail!(
+            "config.toml: proxy_app = \"{other}\" is not supported yet; this release runs the \
+             applications \"kvstore\" and \"persistent_kvstore\" in process"
+        ),
+    }
+}
+
+fn open_network(
+    options: &Options,
+    prepared: &Prepared,
+) -> Result<(p2p::Handle, mpsc::Receiver<p2p::Event>)> {
+    let local = p2p::Local {
+        chain_id: prepared.genesis.chain_id.clone(),
+        genesis_hash: prepared.genesis.hash(),
+        block_protocol: BLOCK_VERSION,
+        p2p_protocol: P2P_VERSION,
+        moniker: options.config.moniker.clone(),
+        version: format!("lockstep/{}", env!("CARGO_PKG_VERSION")),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    Ok(p2p::start(options.config.p2p(&options.home), &prepared.node_key.key, local, &runtime)?)
+}
+
+/// The replica as it stood, with what it had been told and had said at the current height.
+fn restore_replica(prepared: &Prepared, config: &Config) -> Result<Replica> {
+    let (store, state) = (&prepared.store, &prepared.state);
+    let (last_commit, last_header) = match state.last_height() {
+        Some(last) => (store.seen_commit(last)?, store.block_meta(last)?.map(|it| it.header)),
+        None => (None, None),
+    };
+    let records = store
+        .records(state.next_height())?
+        .iter()
+        .map(|bytes| Record::decode(bytes))
+        .collect::<Result<Vec<Record>, _>>()
+        .context("the records in the data folder are damaged; restore it from a copy")?;
+    let start = Start {
+        state: Arc::clone(state),
+        last_commit,
+        last_header,
+        stored: store.range()?,
+        evidence: store.pending_evidence()?,
+    };
+    let key = prepared.signer.as_ref().map(Signer::public_key);
+    Ok(Replica::new(config.timeouts(), key, start, records))
+}
+
+fn first_keyring(state: &ChainState) -> Keyring {
+    Keyring {
+        chain_id: state.chain_id.clone(),
+        height: state.next_height(),
+        round: Round::FIRST,
+        last: state.last_block.as_ref().map(|last| Arc::clone(&last.validators)),
+        current: Arc::clone(&state.validators),
+        next: Arc::clone(&state.next_validators),
+        extensions_enabled: state.params.extensions_enabled(state.next_height()),
+    }
+}
+
+async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> Result<()> {
+    let config = &options.config;
+    let metrics = Arc::new(Metrics::new(&config.instrumentation.namespace, &prepared.genesis.chain_id)?);
+    let events = Arc::new(Events::new(Arc::clone(&metrics)));
+    let (network, network_events) = open_network(options, &prepared)?;
+    let queues = Queues::new();
+    let admission = Arc::new(Admission::new(
+        Mempool::new(config.mempool()),
+        prepared.application.mempool.clone(),
+        network.clone(),
+        queues.work.0.clone(),
+        queues.inputs.0.clone(),
+    ));
+    let backend = NodeBackend {
+        identity: backend::identity(
+            options,
+            &prepared.node_key,
+            prepared.signer.as_ref().map(Signer::public_key),
+        ),
+        events: Arc::clone(&events),
+        admission: Arc::clone(&admission),
+        network: network.clone(),
+        replica: queues.inputs.0.clone(),
+    };
+    let rpc = open_rpc(config, &prepared, backend, rpc_runtime)?;
+    let watched = Sources {
+        signer_syncs: prepared.signer.as_ref().map(Signer::syncs),
+        timings: Arc::clone(&prepared.timings),
+        network: network.clone(),
+        admission: Arc::clone(&admission),
+    };
+    let metrics_server = metrics::serve(&config.instrumentation, metrics, watched).await?;
+    let stopping =
+        Stopping { replica: queues.inputs.0.clone(), admission: Arc::clone(&admission) };
+    let (ended, mut endings) = mpsc::channel(threads::COUNT);
+    let replica = restore_replica(&prepared, config)?;
+    let world = World { network: network.clone(), network_events, admission, events, queues };
+    world.table(replica, prepared).start(&ended)?;
+    drop(ended);
+    let outcome = tokio::select! {
+        ending = endings.recv() => ending.unwrap_or_else(|| Err(anyhow!("all threads ended"))),
+        () = stop_signal() => Ok(()),
+    };
+    tracing::info!(target: "main", "stopping");
+    let all = async {
+        drop(metrics_server);
+        rpc.stop().await;
+        network.shutdown().await;
+        stopping.tell();
+        // Each thread says that it has ended; the channel closes behind the last.
+        while endings.recv().await.is_some() {}
+    };
+    if tokio::time::timeout(STOP_TIME_MAX, all).await.is_err() {
+        tracing::warn!(target: "main", "not everything stopped within {STOP_TIME_MAX:?}");
+    }
+    outcome
+}
+
+/// What the threads share.
+struct World {
+    network: p2p::Handle,
+    network_events: mpsc::Receiver<p2p::Event>,
+    admission: Arc<Admission>,
+    events: Arc<Events>,
+    queues: Queues,
+}
+
+impl World {
+    fn table(self, replica: Replica, prepared: Prepared) -> Table {
+        let World { network, network_events, admission, events, queues } = self;
+        let Queues { inputs: (answers, inputs), tasks: (tasks_in, tasks), work: (_, work) } = queues;
+        let Prepared { store, application, state, signer, .. } = prepared;
+        let keyring = SharedKeyring::new(first_keyring(&state));
+        let address = signer.as_ref().map(|signer| signer.public_key().address());
+        let executor = Executor {
+            application: application.consensus,
+            chain_id: state.chain_id.clone(),
+            store: store.clone(),
+            admission: Arc::clone(&admission),
+            address,
+            events: Arc::clone(&events),
+            replica: answers.clone(),
+        };
+        let verifier = Verifier {
+            network: network_events,
+            peers: network.clone(),
+            keyring: keyring.clone(),
+            store: store.clone(),
+            admission: Arc::clone(&admission),
+            replica: answers.clone(),
+        };
+        let driver = Driver {
+            replica,
+            signer,
+            store,
+            network,
+            executor: tasks_in,
+            admission: Arc::clone(&admission),
+            keyring,
+            events,
+            queue: inputs,
+            answers,
+            runtime: tokio::runtime::Handle::current(),
+        };
+        Table { driver, executor, tasks, verifier, admission, work }
+    }
+}
+
+fn open_rpc(
+    config: &Config,
+    prepared: &Prepared,
+    node: NodeBackend,
+    runtime: &Runtime,
+) -> Result<rpc::Server> {
+    let backend = rpc::Backend {
+        store: prepared.store.clone(),
+        application: prepared.application.clone(),
+        genesis: Arc::clone(&prepared.genesis),
+        node: Arc::new(node),
+    };
+    let server = rpc::start(runtime.handle(), backend, config.rpc())?;
+    tracing::info!(target: "main", address = %server.address(), "RPC is up");
+    Ok(server)
+}
+
+/// What is told to the threads when the node stops.
+struct Stopping {
+    replica: SyncSender<driver::Event>,
+    admission: Arc<Admission>,
+}
+
+impl Stopping {
+    fn tell(self) {
+        self.admission.stop();
+        // A replica that is gone needs no telling.
+        drop(self.replica.send(driver::Event::Stop));
+    }
+}
+
+/// Completes when the operator wants the node to stop.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!(target: "main", "signals cannot be received; stop the node with kill -9");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

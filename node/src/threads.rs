@@ -1,0 +1,109 @@
+//! The threads of a running node: one for each row of the task table, and no others.
+//!
+//! | thread | owns |
+//! |---|---|
+//! | replica | the replica, its records, the signer, writes to the store |
+//! | executor | the consensus connection to the application |
+//! | verifier | what peers said and nobody has checked yet |
+//! | admission | gossip and rechecks of pending transactions |
+//!
+//! The network and the RPC have runtimes of their own.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc::Sender;
+
+use crate::admission::{Admission, QUEUE_MAX, Work};
+use crate::driver::{Driver, Event};
+use crate::executor::{Executor, Task};
+use crate::verifier::Verifier;
+
+/// How many threads there are.
+pub const COUNT: usize = 4;
+/// Most inputs waiting for the replica. Whoever brings more waits.
+const INPUTS_MAX: usize = 8192;
+/// Most tasks waiting for the application.
+const TASKS_MAX: usize = 1024;
+
+/// The bounded queues between the threads: where one puts things in, and takes them out.
+pub struct Queues {
+    /// For the replica.
+    pub inputs: (SyncSender<Event>, Receiver<Event>),
+    /// For the executor.
+    pub tasks: (SyncSender<Task>, Receiver<Task>),
+    /// For admission.
+    pub work: (SyncSender<Work>, Receiver<Work>),
+}
+
+impl Queues {
+    /// Empty queues.
+    pub fn new() -> Self {
+        Self {
+            inputs: sync_channel(INPUTS_MAX),
+            tasks: sync_channel(TASKS_MAX),
+            work: sync_channel(QUEUE_MAX),
+        }
+    }
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What runs.
+pub struct Table {
+    /// Drives the replica.
+    pub driver: Driver,
+    /// Drives the application.
+    pub executor: Executor,
+    /// What the executor is to do.
+    pub tasks: Receiver<Task>,
+    /// Checks what peers say.
+    pub verifier: Verifier,
+    /// Tells peers of transactions.
+    pub admission: Arc<Admission>,
+    /// What admission is to do.
+    pub work: Receiver<Work>,
+}
+
+impl Table {
+    /// Starts all threads. Each reports how it ended.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(self, ended: &Sender<Result<()>>) -> Result<()> {
+        let Table { driver, executor, tasks, verifier, admission, work } = self;
+        spawn("executor", ended, move || executor.run(&tasks))?;
+        spawn("admission", ended, move || {
+            admission.run(&work);
+            Ok(())
+        })?;
+        spawn("replica", ended, move || driver.run())?;
+        spawn("verifier", ended, move || {
+            verifier.run();
+            Ok(())
+        })
+    }
+}
+
+fn spawn(
+    name: &'static str,
+    ended: &Sender<Result<()>>,
+    work: impl FnOnce() -> Result<()> + Send + 'static,
+) -> Result<()> {
+    let ended = ended.clone();
+    let body = move || {
+        let outcome = work();
+        // Nobody listens once the process ends.
+        drop(ended.blocking_send(outcome));
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map(drop)
+        .with_context(|| format!("the {name} thread could not be started"))
+}

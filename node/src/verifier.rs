@@ -1,0 +1,245 @@
+//! What peers send becomes verified inputs: bytes are decoded, signatures checked in batches, and
+//! each message goes to the room that it concerns.
+
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use consensus::Input;
+use storage::Store;
+use types::evidence::EvidenceContext;
+use types::verified::{Remembered, Verdict};
+use types::{
+    ChainId, Channel, Evidence, EvidenceError, Keyring, Message, Offence, PeerId, SignedHeader,
+};
+
+use crate::admission::Admission;
+use crate::driver::Event;
+
+/// Most network events taken together, so that their signatures share one batch.
+const EVENTS_AT_ONCE_MAX: usize = 512;
+
+/// The keys of the current heights: written by the replica's thread, read here.
+#[derive(Clone)]
+pub struct SharedKeyring {
+    keyring: Arc<RwLock<Arc<Keyring>>>,
+}
+
+impl SharedKeyring {
+    /// Begins with these keys.
+    pub fn new(keyring: Keyring) -> Self {
+        Self { keyring: Arc::new(RwLock::new(Arc::new(keyring))) }
+    }
+
+    /// From now on these.
+    pub fn replace(&self, keyring: Keyring) {
+        *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+    }
+
+    /// The keys of this moment.
+    pub fn now(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The chain, which never changes.
+    pub fn chain_id(&self) -> ChainId {
+        self.now().chain_id.clone()
+    }
+}
+
+/// Turns network events into inputs.
+pub struct Verifier {
+    /// The peers' events.
+    pub network: tokio::sync::mpsc::Receiver<p2p::Event>,
+    /// To blame peers.
+    pub peers: p2p::Handle,
+    /// What to check with.
+    pub keyring: SharedKeyring,
+    /// What evidence is checked against.
+    pub store: Store,
+    /// Where transactions go.
+    pub admission: Arc<Admission>,
+    /// Where everything else goes.
+    pub replica: SyncSender<Event>,
+}
+
+impl Verifier {
+    /// Works until the network or the replica is gone.
+    pub fn run(mut self) {
+        let mut remembered = Remembered::default();
+        while let Some(first) = self.network.blocking_recv() {
+            let mut senders = vec![];
+            let mut messages = vec![];
+            let mut next = Some(first);
+            let mut taken = 0;
+            while let Some(event) = next {
+                if !self.sort(event, &mut senders, &mut messages, &mut remembered) {
+                    return;
+                }
+                taken += 1;
+                let more = taken < EVENTS_AT_ONCE_MAX;
+                next = if more { self.network.try_recv().ok() } else { None };
+            }
+            if !self.pass_on(&mut senders, &mut messages, &mut remembered) {
+                return;
+            }
+        }
+    }
+
+    /// Routes one event. Returns false when the replica is gone.
+    fn sort(
+        &self,
+        event: p2p::Event,
+        senders: &mut Vec<PeerId>,
+        messages: &mut Vec<Message>,
+        remembered: &mut Remembered,
+    ) -> bool {
+        match event {
+            p2p::Event::Up { peer, .. } => {
+                self.admission.peer_up(peer);
+                self.replica.send(Event::Input(Input::PeerUp(peer))).is_ok()
+            }
+            p2p::Event::Down { peer, .. } => {
+                self.admission.peer_down(peer);
+                // What it said before it left comes first.
+                self.pass_on(senders, messages, remembered)
+                    && self.replica.send(Event::Input(Input::PeerDown(peer))).is_ok()
+            }
+            p2p::Event::Messages { peer, messages: said } => {
+                for (channel, bytes) in said {
+                    if let Some(message) = self.read(peer, channel, bytes) {
+                        senders.push(peer);
+                        messages.push(message);
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    /// Decodes a message; transactions and bad evidence end here.
+    fn read(&self, peer: PeerId, channel: Channel, bytes: Bytes) -> Option<Message> {
+        let message = match Message::decode(channel, bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::debug!(%peer, ?channel, %error, "a peer sent what is no message");
+                self.peers.penalise(peer, Offence::Malformed, "a message that cannot be read");
+                return None;
+            }
+        };
+        match message {
+            Message::Txs(txs) => {
+                self.admission.received(peer, txs);
+                None
+            }
+            Message::Evidence(evidence) => {
+                let keyring = self.keyring.now();
+                for piece in &evidence {
+                    if let Err(error) = check_evidence(&self.store, &keyring.chain_id, piece) {
+                        tracing::debug!(%peer, %error, "a peer sent evidence that proves nothing");
+                        if error.is_blameworthy() {
+                            self.peers.penalise(peer, Offence::BadBlock, "false evidence");
+                        }
+                        return None;
+                    }
+                }
+                Some(Message::Evidence(evidence))
+            }
+            other => Some(other),
+        }
+    }
+
+    /// Checks the signatures of what was gathered, and hands it to the replica in order.
+    fn pass_on(
+        &self,
+        senders: &mut Vec<PeerId>,
+        messages: &mut Vec<Message>,
+        remembered: &mut Remembered,
+    ) -> bool {
+        if messages.is_empty() {
+            return true;
+        }
+        let verdicts = self.keyring.now().verify(std::mem::take(messages), remembered);
+        for (peer, verdict) in std::mem::take(senders).into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Verified(message) => {
+                    let input = Input::Received { peer, message };
+                    if self.replica.send(Event::Input(input)).is_err() {
+                        return false;
+                    }
+                }
+                Verdict::Unknown => {}
+                Verdict::Refused(offence) => {
+                    self.peers.penalise(peer, offence, "a message with a wrong signature");
+                }
+            }
+        }
+        true
+    }
+}
+
+/// Why evidence was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceRefusal {
+    /// We do not have (or no longer have) what it is about.
+    #[error("height {0} is not in the store")]
+    UnknownHeight(types::Height),
+    /// It proves nothing.
+    #[error(transparent)]
+    False(#[from] EvidenceError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] storage::StorageError),
+}
+
+impl EvidenceRefusal {
+    /// Whether the sender must have known better.
+    fn is_blameworthy(&self) -> bool {
+        matches!(self, EvidenceRefusal::False(_))
+    }
+}
+
+/// Whether evidence proves what it claims, against what the store knows of its height. The one
+/// way evidence is checked: from peers, from RPC, and in proposed blocks.
+///
+/// # Errors
+/// Why it is not taken.
+pub fn check_evidence(
+    store: &Store,
+    chain_id: &ChainId,
+    evidence: &Evidence,
+) -> Result<(), EvidenceRefusal> {
+    let height = evidence.height();
+    let unknown = || EvidenceRefusal::UnknownHeight(height);
+    let meta = store.block_meta(height)?.ok_or_else(unknown)?;
+    let validators = store.validators(height)?.ok_or_else(unknown)?;
+    let trusted = match evidence {
+        Evidence::DuplicateVote(_) => None,
+        Evidence::LightClientAttack(attack) => {
+            let conflicting = attack.conflicting_block.signed_header.header.height;
+            signed_header(store, conflicting)?
+        }
+    };
+    evidence.verify(&EvidenceContext {
+        chain_id,
+        validators: &validators,
+        block_time: meta.header.time,
+        trusted: trusted.as_ref(),
+    })?;
+    Ok(())
+}
+
+/// Our own header and commit at a height, or at our latest if that is lower.
+fn signed_header(
+    store: &Store,
+    height: types::Height,
+) -> Result<Option<SignedHeader>, storage::StorageError> {
+    let Some((_, tip)) = store.range()? else { return Ok(None) };
+    let height = height.min(tip);
+    let Some(meta) = store.block_meta(height)? else { return Ok(None) };
+    let commit = match store.commit(height)? {
+        Some(commit) => Some(commit),
+        None => store.seen_commit(height)?.map(|seen| seen.commit()),
+    };
+    Ok(commit.map(|commit| SignedHeader { header: meta.header, commit }))
+}

@@ -1,0 +1,381 @@
+//! The real binary: what it makes, and what it says to an operator who got something wrong. Every
+//! fault is one line that names the file, the field and the remedy, exit code 1, and nothing has
+//! changed on disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long a command that fails may take to say so.
+const FAIL_WITHIN: Duration = Duration::from_secs(20);
+
+/// A home that `lockstep init` made, in a temporary folder.
+struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let home = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let output = home.run(&["init", "--moniker", "tester"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        home
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).expect("init made it")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.file(name), text).expect("the folder is writable");
+    }
+
+    /// Changes one value of a JSON file; null removes it.
+    fn edit(&self, name: &str, pointer: &str, value: Value) {
+        let mut document: Value = serde_json::from_str(&self.read(name)).expect("it is JSON");
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer has a slash");
+        let parent = document.pointer_mut(parent).expect("the parent is there");
+        match (parent, value) {
+            (Value::Object(fields), Value::Null) => drop(fields.remove(key)),
+            (Value::Object(fields), value) => drop(fields.insert(key.into(), value)),
+            (Value::Array(items), value) => items[key.parse::<usize>().expect("an index")] = value,
+            (other, _) => panic!("{other} has no {key}"),
+        }
+        self.write(name, &document.to_string());
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        run(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(args).arg("--home").arg(self.root()))
+    }
+
+    /// Starts the node, which is expected to refuse, and checks how it does so.
+    fn refuses_to_start(&self, flags: &[&str], says: &[&str]) {
+        let before = contents(&self.root());
+        let quiet = ["start", "--rpc.laddr=tcp://127.0.0.1:0", "--p2p.laddr=tcp://127.0.0.1:0"];
+        let output = self.run(&[&quiet, flags].concat());
+        refused(&output, says);
+        assert_eq!(contents(&self.root()), before, "{says:?}: something changed on disk");
+    }
+}
+
+/// Runs a command to its end, or kills it when it takes too long.
+fn run(command: &mut Command) -> Output {
+    let mut child = command
+        .env_remove("LOCKSTEP_HOME")
+        .env_remove("CMTHOME")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    let begun = Instant::now();
+    while child.try_wait().expect("it is our child").is_none() {
+        if FAIL_WITHIN < begun.elapsed() {
+            child.kill().expect("it is our child");
+            break;
+        }
+        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().expect("it is our child")
+}
+
+/// Checks that a command ended with one line that says all of this.
+fn refused(output: &Output, says: &[&str]) {
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{says:?}: {stderr}");
+    let errors: Vec<&str> = stderr.lines().collect();
+    let [line] = errors.as_slice() else { panic!("{says:?}: not one line: {stderr}") };
+    assert!(line.starts_with("error: "), "{line}");
+    for fragment in says {
+        assert!(line.contains(fragment), "{fragment:?} is not in {line:?}");
+    }
+    assert!(line.contains("; "), "{line:?} has no remedy");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every file under a folder.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the folder is there") {
+            let path = entry.expect("the folder is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = fs::read(&path).expect("the file is readable");
+                found.insert(path, bytes);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn init_makes_a_home_once() {
+    let home = Home::new();
+    let made = contents(&home.root());
+    let names: Vec<_> =
+        made.keys().map(|it| it.strip_prefix(home.root()).expect("in it")).collect();
+    assert_eq!(
+        names,
+        [
+            "config/config.toml",
+            "config/genesis.json",
+            "config/node_key.json",
+            "config/priv_validator_key.json",
+            "data/priv_validator_state.json",
+        ]
+        .map(Path::new)
+    );
+    let output = home.run(&["init"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(contents(&home.root()), made, "a second init changes nothing");
+}
+
+#[test]
+fn wrong_genesis_files_are_refused() {
+    let home = Home::new();
+    let good = home.read("config/genesis.json");
+    let genesis: Value = serde_json::from_str(&good).expect("it is JSON");
+    let first = genesis["validators"][0].clone();
+    let file = "config/genesis.json";
+    for (pointer, value, says) in [
+        ("/validators", json!([]), "validators"),
+        ("/validators/0/power", json!("0"), "validators[0].power"),
+        ("/validators/0/power", json!("-1"), "validators[0].power"),
+        ("/validators/0/power", json!("9223372036854775807"), "power"),
+        ("/validators/0/power", json!("99999999999999999999"), "validators[0].power"),
+        ("/validators", json!([first, first]), "validators[1]"),
+        ("/validators/0/pub_key/type", json!("tendermint/PubKeyBls"), "validators[0].pub_key"),
+        ("/validators/0/pub_key/value", json!("AAAA"), "validators[0].pub_key"),
+        ("/validators/0/address", json!("00"), "validators[0].address"),
+        ("/genesis_time", json!("yesterday"), "genesis_time"),
+        ("/chain_id", json!(""), "chain_id"),
+        ("/chain_id", json!("c".repeat(51)), "chain_id"),
+        ("/initial_height", json!("-1"), "initial_height"),
+        ("/app_hash", json!("zz"), "app_hash"),
+    ] {
+        home.write(file, &good);
+        home.edit(file, pointer, value);
+        home.refuses_to_start(&[], &["genesis.json: ", says]);
+    }
+    home.write(file, "{");
+    home.refuses_to_start(&[], &["genesis.json: ", "JSON"]);
+    fs::remove_file(home.file(file)).expect("it is there");
+    home.refuses_to_start(&[], &["genesis.json: ", "lockstep init"]);
+    home.write(file, &good);
+    home.refuses_to_start(&["--genesis_hash", "00"], &["--genesis_hash: ", "64 hex digits"]);
+    let other = "00".repeat(32);
+    home.refuses_to_start(&["--genesis_hash", &other], &["genesis.json: ", "its SHA-256 is"]);
+}
+
+#[test]
+fn wrong_configs_are_refused() {
+    let home = Home::new();
+    let good = home.read("config/config.toml");
+    for (from, to, says) in [
+        ("moniker", "monicker", "there is no such key; did you mean `moniker`?"),
+        ("size = 5000", "size = -1", "mempool.size: "),
+        ("size = 5000", "size = ", "config.toml:"),
+        ("timeout_commit = \"1s\"", "timeout_commit = \"soon\"", "consensus.timeout_commit: "),
+        ("timeout_commit = \"1s\"", "timeout_commit = \"-1s\"", "is negative"),
+        ("laddr = \"tcp://127.0.0.1:26657\"", "laddr = \"here\"", "rpc.laddr: "),
+        ("log_level = \"info\"", "log_level = \"loud\"", "log_level: "),
+        ("log_format = \"plain\"", "log_format = \"xml\"", "log_format: "),
+        ("proxy_app = \"kvstore\"", "proxy_app = \"tcp://127.0.0.1:1\"", "proxy_app: "),
+        ("priv_validator_laddr = \"\"", "priv_validator_laddr = \"tcp://:1\"", "remote signers"),
+        ("enable = false", "enable = true", "statesync.enable: "),
+        ("indexer = \"kv\"", "indexer = \"psql\"", "tx_index.indexer: "),
+    ] {
+        assert!(good.contains(from), "{from} is not in the default file");
+        home.write("config/config.toml", &good.replacen(from, to, 1));
+        let before = contents(&home.root());
+        refused(&home.run(&["start"]), &["config.toml:", says]);
+        assert_eq!(contents(&home.root()), before, "{says}: something changed on disk");
+    }
+    home.write("config/config.toml", &good);
+    home.refuses_to_start(&["--mempool.size=many"], &["--mempool.size: "]);
+    fs::remove_file(home.file("config/config.toml")).expect("it is there");
+    refused(&home.run(&["start"]), &["config.toml: ", "lockstep init"]);
+}
+
+#[test]
+fn wrong_keys_are_refused() {
+    let key = "config/priv_validator_key.json";
+    for (file, pointer, value, says) in [
+        (key, "/priv_key/value", json!("AAAA"), "priv_key.value: "),
+        (key, "/priv_key/type", json!("tendermint/PrivKeySecp256k1"), "priv_key.type: "),
+        (key, "/address", json!("00"), "address: "),
+        (key, "/pub_key/value", json!("AAAA"), "pub_key: "),
+        (key, "/pub_key", Value::Null, "missing field `pub_key`"),
+        ("config/node_key.json", "/priv_key/value", json!("!"), "priv_key.value: "),
+        ("config/node_key.json", "/priv_key", Value::Null, "missing field `priv_key`"),
+    ] {
+        let home = Home::new();
+        home.edit(file, pointer, value);
+        home.refuses_to_start(&[], &[file, says]);
+    }
+    let home = Home::new();
+    fs::remove_file(home.file("config/node_key.json")).expect("it is there");
+    home.refuses_to_start(&[], &["node_key.json: ", "gen-node-key"]);
+}
+
+#[test]
+fn wrong_or_missing_sign_states_are_refused() {
+    let state = "data/priv_validator_state.json";
+    let home = Home::new();
+    let good = home.read(state);
+    for (pointer, value, says) in [
+        ("/height", json!("x"), "height: "),
+        ("/height", json!(0), "invalid type"),
+        ("/round", json!(-1), "round: "),
+        ("/step", json!(7), "step: "),
+        ("/signature", json!("AAAA"), "signbytes: "),
+    ] {
+        home.write(state, &good);
+        home.edit(state, pointer, value);
+        home.refuses_to_start(&[], &["priv_validator_state.json: ", says]);
+    }
+    fs::remove_file(home.file(state)).expect("it is there");
+    let says = ["priv_validator_state.json: ", "--i-know-the-state-file-is-gone"];
+    home.refuses_to_start(&[], &says);
+    // init does not quietly make a new one either.
+    let before = contents(&home.root());
+    refused(&home.run(&["init"]), &says);
+    assert_eq!(contents(&home.root()), before);
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let home = Home::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = taken.local_addr().expect("it listens");
+    let flags = [
+        "start".to_string(),
+        format!("--rpc.laddr=tcp://{address}"),
+        "--p2p.laddr=tcp://127.0.0.1:0".to_string(),
+    ];
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let output = home.run(&flags);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("rpc.laddr") && stderr.contains(&address.to_string()), "{stderr}");
+}
+
+#[test]
+fn testnet_makes_homes_that_know_each_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let net = folder.path().join("net");
+    let make = |more: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_lockstep");
+        run(Command::new(binary)
+            .args(["testnet", "--v", "3", "--n", "1", "--o"])
+            .arg(&net)
+            .args(more))
+    };
+    let flags = ["--base-port", "30000", "--set", "consensus.timeout_commit=0s", "--json"];
+    let output = make(&flags);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(answer["homes"].as_array().map(Vec::len), Some(4));
+
+    let genesis = fs::read_to_string(net.join("node3/config/genesis.json")).expect("it was made");
+    let document: Value = serde_json::from_str(&genesis).expect("it is JSON");
+    assert_eq!(document["validators"].as_array().map(Vec::len), Some(3));
+    for index in 0..4 {
+        let home = net.join(format!("node{index}"));
+        let own = fs::read_to_string(home.join("config/genesis.json")).expect("it was made");
+        assert_eq!(own, genesis);
+        let config = fs::read_to_string(home.join("config/config.toml")).expect("it was made");
+        for line in [
+            format!("laddr = \"tcp://127.0.0.1:{}\"", 30000 + index * 10),
+            format!("laddr = \"tcp://127.0.0.1:{}\"", 30001 + index * 10),
+            format!("prometheus_listen_addr = \"127.0.0.1:{}\"", 30004 + index * 10),
+            "timeout_commit = \"0s\"".to_string(),
+        ] {
+            assert!(config.contains(&line), "{line} is not in the config of node {index}");
+        }
+        let peers = config.lines().find(|line| line.starts_with("persistent_peers = "));
+        assert_eq!(peers.map(|line| line.matches("/p2p/12D3").count()), Some(3));
+    }
+    refused(&make(&flags), &["exists already"]);
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    let home = Home::new();
+    for (args, says) in [
+        (["testnet", "--v", "0", "--o", "x"].as_slice(), "--v"),
+        (&["testnet", "--base-port", "65530", "--o", "x"], "--base-port"),
+        (&["testnet", "--chain-id", "", "--o", "x"], "--chain-id"),
+        (&["testnet", "--set", "mempool.sise=1", "--o", "x"], "did you mean `mempool.size`?"),
+        (&["status", "--node", "nowhere"], "--node"),
+        (&["status", "--node", "127.0.0.1:1"], "is the node running"),
+        (&["tx", "send", "zz", "--encoding", "hex"], "TX"),
+    ] {
+        let output = home.run(args);
+        refused(&output, &[says]);
+    }
+    assert!(!Path::new("x").exists(), "nothing was made");
+}
+
+#[test]
+fn ids_and_versions_are_printed_for_machines() {
+    let home = Home::new();
+    let answer = |args: &[&str]| -> Value {
+        let output = home.run(args);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("it is JSON")
+    };
+    let ids = answer(&["show-node-id", "--json"]);
+    assert_eq!(ids["node_id"].as_str().map(str::len), Some(40));
+    assert!(ids["libp2p"].as_str().is_some_and(|id| id.starts_with("12D3")), "{ids}");
+
+    let genesis: Value =
+        serde_json::from_str(&home.read("config/genesis.json")).expect("it is JSON");
+    assert_eq!(answer(&["show-validator"]), genesis["validators"][0]["pub_key"]);
+    let key = answer(&["gen-validator"]);
+    assert_eq!(key["Key"]["priv_key"]["type"], "tendermint/PrivKeyEd25519");
+    assert_eq!(answer(&["version", "--json"])["lockstep"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_reset_keeps_keys_and_forgets_the_chain() {
+    let home = Home::new();
+    let made = contents(&home.root());
+    fs::create_dir_all(home.file("data/blocks")).expect("the folder is writable");
+    home.write("data/blocks/000001.log", "blocks");
+    let signed = json!({ "height": "9", "round": 0, "step": 3 });
+    home.write("data/priv_validator_state.json", &signed.to_string());
+    let output = home.run(&["unsafe-reset-all"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(contents(&home.root()), made, "as after init");
+}
+
+#[test]
+fn homes_in_use_are_refused() {
+    let home = Home::new();
+    let folder = fs::File::open(home.root()).expect("it is there");
+    folder.try_lock().expect("nobody has it");
+    home.refuses_to_start(&[], &["another process uses this home", "--home"]);
+    refused(&home.run(&["unsafe-reset-all"]), &["another process uses this home"]);
+}
