@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::height::{ChainId, Height, Round};
-use crate::keys::{Claim, verify_batch};
+use crate::keys::{Claim, PublicKey, verify_batch};
 use crate::message::Message;
 use crate::offence::Offence;
-use crate::proposal::Proposal;
 use crate::validator::{ValidatorIndex, ValidatorSet};
 use crate::vote::{Extension, Vote, VoteKind};
 
@@ -89,8 +88,9 @@ enum Doubt {
 impl Keyring {
     /// Checks messages together. One verdict for each, in order. Votes are matched by index and
     /// address and checked in one batch; proposals against the proposer of their round (up to one
-    /// round ahead, and [`ROUNDS_BACK_MAX`] behind); everything unsigned passes. Evidence and
-    /// decided blocks pass too: they are checked where their context is known.
+    /// round ahead, [`ROUNDS_BACK_MAX`] behind, and the first two of the next height); everything
+    /// unsigned passes. Evidence and decided blocks pass too: they are checked where their context
+    /// is known.
     pub fn verify(&self, messages: Vec<Message>, remembered: &mut Remembered) -> Vec<Verdict> {
         let mut proposers = BTreeMap::new();
         let mut pending = Vec::with_capacity(messages.len());
@@ -146,14 +146,17 @@ impl Keyring {
     fn claims(
         &self,
         message: &Message,
-        proposers: &mut BTreeMap<Round, Option<ValidatorIndex>>,
+        proposers: &mut BTreeMap<(Height, Round), Option<PublicKey>>,
     ) -> Result<Vec<Claim>, Doubt> {
         match message {
             Message::Vote(vote) => self.vote_claims(vote),
             Message::Proposal(proposal) => {
-                let round = proposal.round;
-                let proposer = *proposers.entry(round).or_insert_with(|| self.proposer(round));
-                self.proposal_claims(proposal, proposer)
+                let (height, round) = (proposal.height, proposal.round);
+                let proposer = proposers.entry((height, round));
+                let proposer = proposer.or_insert_with(|| self.proposer_key(height, round));
+                let public_key = proposer.ok_or(Doubt::Unknown)?;
+                let bytes = proposal.sign_bytes(&self.chain_id);
+                Ok(vec![Claim { public_key, bytes, signature: proposal.signature }])
             }
             Message::NewRoundStep { .. }
             | Message::NewValidBlock { .. }
@@ -198,20 +201,18 @@ impl Keyring {
         Ok(claims)
     }
 
-    fn proposal_claims(
-        &self,
-        proposal: &Proposal,
-        proposer: Option<ValidatorIndex>,
-    ) -> Result<Vec<Claim>, Doubt> {
-        if proposal.height != self.height {
-            return Err(Doubt::Unknown);
-        }
-        let validator = proposer.and_then(|it| self.current.get(it)).ok_or(Doubt::Unknown)?;
-        Ok(vec![Claim {
-            public_key: validator.public_key,
-            bytes: proposal.sign_bytes(&self.chain_id),
-            signature: proposal.signature,
-        }])
+    /// The key of whoever proposes in a round near the current one, or in the first rounds of the
+    /// next height: the fastest are there before us, and send a proposal but once.
+    fn proposer_key(&self, height: Height, round: Round) -> Option<PublicKey> {
+        let ahead = height == self.height.next() && round <= Round::FIRST.next();
+        let (set, index) = if height == self.height {
+            (&self.current, self.proposer(round)?)
+        } else if ahead {
+            (&self.next, self.next.proposer_in(round))
+        } else {
+            return None;
+        };
+        set.get(index).map(|validator| validator.public_key)
     }
 
     fn validators_of(&self, height: Height) -> Option<&ValidatorSet> {

@@ -43,9 +43,12 @@ impl Case {
     }
 
     fn proposal(&self, height: Height, round: Round) -> Proposal {
-        let proposer = self.keyring.current.proposer_in(round);
-        let address = self.keyring.current.get(proposer).unwrap().address;
-        let signer = (1..=4).map(key).find(|it| it.public_key().address() == address).unwrap();
+        self.proposal_by(&self.keyring.current, height, round)
+    }
+
+    fn proposal_by(&self, set: &ValidatorSet, height: Height, round: Round) -> Proposal {
+        let address = set.get(set.proposer_in(round)).unwrap().address;
+        let signer = (1..=5).map(key).find(|it| it.public_key().address() == address).unwrap();
         let timestamp = seconds(9);
         let proposal =
             UnsignedProposal { height, round, pol_round: None, block_id: other_id(1), timestamp };
@@ -165,6 +168,18 @@ fn proposals_are_of_the_proposer_of_a_near_round() {
         let proposal = case.proposal(Height(height), ROUND);
         assert_eq!(case.judge(Message::Proposal(proposal)), "unknown");
     }
+}
+
+#[test]
+fn proposals_of_the_next_height_are_of_its_proposers_in_the_first_rounds() {
+    let case = case();
+    for (round, expected) in [(0, "verified"), (1, "verified"), (2, "unknown")] {
+        let proposal = case.proposal_by(&case.keyring.next, HEIGHT.next(), Round(round));
+        assert_eq!(case.judge(Message::Proposal(proposal)), expected);
+    }
+    let mut moved = case.proposal_by(&case.keyring.next, HEIGHT.next(), Round(0));
+    moved.round = Round(1);
+    assert_eq!(case.judge(Message::Proposal(moved)), "bad signature");
 }
 
 #[test]
