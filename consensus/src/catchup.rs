@@ -37,8 +37,8 @@ pub struct CatchUp {
     asked: BTreeMap<Height, Asked>,
     blocks: BTreeMap<Height, Served>,
     bytes: usize,
-    /// The next block was handed out to be proven.
-    proving: Option<Proving>,
+    /// The next block was handed out to be proven; these peers are to blame if it is wrong.
+    proving: Option<Vec<PeerId>>,
     /// The next block is proven.
     proven: bool,
     /// Until when more blocks are expected, and whether that was still so when last asked.
@@ -68,14 +68,6 @@ struct Asked {
     peer: PeerId,
     /// Last sign of life of the peer since it was asked.
     since: Time,
-}
-
-/// A block that is being proven, and who is to blame if it is wrong.
-#[derive(Debug)]
-struct Proving {
-    block: Arc<Block>,
-    commit: ExtendedCommit,
-    to_blame: Vec<PeerId>,
 }
 
 #[derive(Clone, Debug)]
@@ -190,8 +182,7 @@ impl CatchUp {
             }
         };
         let block = Arc::clone(&served.block);
-        let proving = Proving { block: Arc::clone(&block), commit: commit.clone(), to_blame };
-        self.proving = Some(proving);
+        self.proving = Some(to_blame);
         Some((block, commit))
     }
 
@@ -204,8 +195,7 @@ impl CatchUp {
         if valid {
             return;
         }
-        let Some(proving) = self.proving.take() else { return };
-        for peer in proving.to_blame {
+        for peer in self.proving.take().unwrap_or_default() {
             if let Some(server) = self.peers.get_mut(&peer) {
                 server.caught = true;
                 server.range = None;
@@ -214,12 +204,6 @@ impl CatchUp {
             penalise(outputs, peer, Offence::BadBlock, reason);
             self.forget_from(peer);
         }
-    }
-
-    /// The next block and what proves it, if it is proven.
-    pub fn take(&mut self, height: Height) -> Option<(Arc<Block>, ExtendedCommit)> {
-        let proving = self.proving.as_ref().filter(|_| self.proven && height == self.height)?;
-        Some((Arc::clone(&proving.block), proving.commit.clone()))
     }
 
     /// The next block that we lack is this one now.

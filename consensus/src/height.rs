@@ -91,6 +91,8 @@ pub struct Deliberation {
     height: Height,
     state: Arc<ChainState>,
     me: Option<(ValidatorIndex, Address)>,
+    /// Of the current round; finding it costs a step of the rotation for each round.
+    proposer: Address,
     start_time: Time,
     phase: Phase,
     /// The pause is over, and only `Turn::hold` may keep us from beginning.
@@ -129,6 +131,7 @@ impl Deliberation {
         Self {
             height,
             me,
+            proposer: state.validators.proposer().address,
             start_time: now,
             phase: Phase::Pause,
             due: false,
@@ -205,8 +208,7 @@ impl Deliberation {
 
     /// Who proposes in the current round.
     pub fn proposer(&self) -> Address {
-        let index = self.state.validators.proposer_in(self.rounds.round());
-        self.state.validators.get(index).expect("the proposer is a member").address
+        self.proposer
     }
 
     /// Conflicting votes found since the last call.
@@ -382,6 +384,9 @@ impl Deliberation {
         let kept = [self.rounds.locked(), valid].map(|lock| lock.map(|lock| lock.block_id));
         let kept: Vec<BlockId> = kept.into_iter().flatten().chain(self.target().copied()).collect();
         self.proposals.enter(round, &kept);
+        let proposer = self.state.validators.proposer_in(round);
+        let proposer = self.state.validators.get(proposer);
+        self.proposer = proposer.expect("the proposer is a member").address;
         turn.outputs.push(Output::Rekey(Box::new(self.keyring())));
         self.quiet = round == Round::FIRST && self.waits_for_txs(turn.config);
         self.announce_step(turn);

@@ -3,23 +3,26 @@
 //!
 //! Reading order: the contract (`input`, `output`), one height (`round` is Algorithm 1 as a table,
 //! `tally` and `votes` count, `proposals` collects, `height` asks again until nothing applies),
-//! then what surrounds it (`replica` across heights, `gossip`, `catchup`, `evidence`, `replay`).
+//! then what surrounds it: `replica` across heights, `ahead` for the next, `replay` after a crash,
+//! `gossip` for what peers lack, `catchup` for what we lack, and the pool of `evidence`.
+
+pub mod input;
+pub mod output;
+pub mod timeouts;
+
+pub mod height;
+pub mod proposals;
+pub mod round;
+pub mod tally;
+pub mod votes;
 
 pub mod ahead;
 pub mod catchup;
 pub mod evidence;
 pub mod gossip;
-pub mod height;
-pub mod input;
-pub mod output;
-pub mod proposals;
 pub mod replay;
 pub mod replica;
-pub mod round;
 pub mod snapshot;
-pub mod tally;
-pub mod timeouts;
-pub mod votes;
 
 pub use catchup::CatchUp;
 pub use evidence::EvidencePool;

@@ -4,9 +4,10 @@ mod heights;
 mod peers;
 mod picture;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use types::{Block, BlockId, ExtendedCommit, Height, PartSet, PublicKey, Time};
+use types::{Block, BlockId, ExtendedCommit, Height, PartSet, PeerId, PublicKey, Time, VoteKind};
 
 use crate::ahead::Ahead;
 use crate::catchup::CatchUp;
@@ -33,6 +34,8 @@ pub struct Replica {
     /// When the last block was decided here.
     commit_time: Option<Time>,
     ahead: Ahead,
+    /// How many blocks each peer has asked for since the last gossip alarm.
+    requests: BTreeMap<PeerId, u32>,
     gossip: Gossip,
     catch_up: CatchUp,
     evidence: EvidencePool,
@@ -77,6 +80,7 @@ impl Replica {
             stored,
             commit_time: None,
             ahead: Ahead::default(),
+            requests: BTreeMap::new(),
             gossip,
             catch_up,
             evidence,
@@ -134,6 +138,11 @@ impl Replica {
             Input::SignedVote(vote) if vote.height == here => {
                 self.with_current(now, outputs, |it, turn| it.signed_vote(turn, vote));
             }
+            Input::SignedVote(vote)
+                if vote.height.next() == here && vote.kind == VoteKind::Precommit =>
+            {
+                self.with_current(now, outputs, |it, turn| it.receive_late(turn, vote));
+            }
             Input::SignedProposal(proposal) if proposal.height == here => {
                 self.with_current(now, outputs, |it, turn| it.signed_proposal(turn, proposal));
             }
@@ -148,6 +157,7 @@ impl Replica {
     fn ring(&mut self, now: Time, timeout: Timeout, outputs: &mut Vec<Output>) {
         match timeout.wait {
             Wait::Gossip => {
+                self.requests.clear();
                 let view = view(&self.current, self.executing.as_ref(), self.stored);
                 self.gossip.tick(now, &view, outputs);
                 for (peer, height) in self.gossip.peers() {
@@ -206,7 +216,7 @@ fn view<'a>(
 
 /// What decided a block, as a tally that late precommits can still be added to.
 fn tally_of(commit: &ExtendedCommit, validators: Arc<types::ValidatorSet>) -> Tally {
-    let kind = types::VoteKind::Precommit;
+    let kind = VoteKind::Precommit;
     let mut tally = Tally::new(commit.height, commit.round, kind, validators);
     for vote in commit.votes() {
         tally.add(vote);

@@ -67,7 +67,11 @@ impl Deliberation {
     pub(super) fn reopen_round(&mut self, turn: &mut Turn<'_>) {
         let round = self.rounds.round();
         if self.rounds.step() == Step::Propose {
-            self.open_round(turn);
+            if self.quiet {
+                self.await_txs(turn);
+            } else {
+                self.open_round(turn);
+            }
         }
         if self.rounds.step() == Step::Prevote && self.rounds.waits_prevotes() {
             self.schedule(turn, Wait::Prevote, round);
@@ -100,7 +104,7 @@ impl Deliberation {
 
     /// Whether it is our turn to propose.
     pub fn is_proposer(&self) -> bool {
-        self.me.is_some_and(|(_, address)| address == self.proposer())
+        self.me.is_some_and(|(_, address)| address == self.proposer)
     }
 
     /// L15-L19.

@@ -107,9 +107,12 @@ impl Deliberation {
         self.votes.claim(peer, round, kind, block_id).map_err(|offence| (offence, reason))
     }
 
-    /// A late precommit for the last block.
+    /// A late precommit for the last block, ours or a peer's. The application is not asked about
+    /// its extension, which must be there all the same: the next proposer hands it on.
     pub fn receive_late(&mut self, turn: &mut Turn<'_>, vote: Vote) {
-        let Some(last) = &mut self.last_commit else { return };
+        let extended = self.state.params.extensions_enabled(vote.height);
+        let wrong = vote.extension.is_some() != (extended && vote.block_id.is_some());
+        let Some(last) = self.last_commit.as_mut().filter(|_| !wrong) else { return };
         if last.add(vote.clone()) == Added::New {
             turn.outputs.push(Output::Announce(Announcement::Vote(vote)));
         }

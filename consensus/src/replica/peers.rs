@@ -1,10 +1,14 @@
 //! What peers say: to whom it belongs, and who is to blame.
 
-use types::{Message, PeerId, Time, VoteKind};
+use types::{Height, Message, Offence, PeerId, Time, VoteKind};
 
 use super::{Replica, view};
 use crate::height::Blame;
 use crate::output::{Output, Recipients};
+
+/// Most blocks that one peer is served between two gossip alarms, which are at most half a second
+/// apart by default.
+const REQUESTS_MAX: u32 = 1000;
 
 impl Replica {
     pub(super) fn peer_up(&mut self, now: Time, peer: PeerId, outputs: &mut Vec<Output>) {
@@ -67,16 +71,7 @@ impl Replica {
             | Message::StatusResponse { .. }
             | Message::BlockResponse { .. }
             | Message::NoBlock(_) => self.received_of_blocks(now, peer, message, outputs),
-            Message::BlockRequest(height) => {
-                let stored = self.stored.is_some_and(|(from, to)| from <= height && height <= to);
-                outputs.push(match stored {
-                    true => Output::Serve { peer, height },
-                    false => {
-                        let message = Message::NoBlock(height);
-                        Output::Send { to: Recipients::One(peer), message }
-                    }
-                });
-            }
+            Message::BlockRequest(height) => self.serve(peer, height, outputs),
             Message::Evidence(list) => {
                 for evidence in list {
                     self.evidence.received(peer, evidence, outputs);
@@ -90,6 +85,24 @@ impl Replica {
             | Message::VoteSetBits { .. }
             | Message::Txs(_) => {}
         }
+    }
+
+    /// A peer asks for a decided block. Whoever asks for more than anybody can take in gets none.
+    fn serve(&mut self, peer: PeerId, height: Height, outputs: &mut Vec<Output>) {
+        let requests = self.requests.entry(peer).or_default();
+        *requests += 1;
+        if REQUESTS_MAX < *requests {
+            let flood = (Offence::Flood, "asks for too many blocks");
+            return blame(peer, Err(flood), outputs);
+        }
+        let stored = self.stored.is_some_and(|(from, to)| from <= height && height <= to);
+        outputs.push(match stored {
+            true => Output::Serve { peer, height },
+            false => {
+                let message = Message::NoBlock(height);
+                Output::Send { to: Recipients::One(peer), message }
+            }
+        });
     }
 
     fn received_of_blocks(
