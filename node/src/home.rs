@@ -145,10 +145,14 @@ pub fn load_genesis(path: &Path, expected: Option<Hash>) -> Result<Genesis, Comp
         let problem = format!("its SHA-256 is {actual}, expected {expected}");
         return Err(Complaint::new(&place, "", problem, "copy the chain's own genesis file there"));
     }
-    Genesis::parse(&text).map_err(|error| {
-        let remedy = "correct it; it must be the same on every node of the chain";
-        Complaint::new(&place, "", error.to_string(), remedy)
-    })
+    let remedy = "correct it; it must be the same on every node of the chain";
+    let genesis = Genesis::parse(&text)
+        .map_err(|error| Complaint::new(&place, "", error.to_string(), remedy))?;
+    // An application could name validators when the chain begins; the one in this program does not.
+    if genesis.validators.is_empty() {
+        return Err(Complaint::new(&place, "validators", "nobody could vote", remedy));
+    }
+    Ok(genesis)
 }
 
 /// Makes a folder and those above it; those that are there stay as they are.

@@ -16,6 +16,7 @@ use crate::signer::MissingState;
 
 /// Arguments of `lockstep start`.
 #[derive(Debug, clap::Args)]
+#[group(id = "start")]
 pub struct Args {
     /// Start only if the genesis file has this SHA-256 (hex).
     #[arg(long = "genesis_hash", alias = "genesis-hash", value_name = "HASH")]

@@ -1,6 +1,8 @@
 //! `lockstep tx`: transactions.
 
-use anyhow::{Context, bail};
+use std::fmt::Display;
+
+use anyhow::bail;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::ValueEnum;
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Surroundings;
 use crate::client::{NodeArg, wait_for};
+use crate::complaint::Complaint;
 
 /// Arguments of `lockstep tx`.
 #[derive(Debug, clap::Args)]
@@ -67,8 +70,8 @@ pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
 fn send(around: &Surroundings, args: &SendArgs) -> anyhow::Result<()> {
     let tx = match args.encoding {
         Encoding::Plain => args.tx.clone().into_bytes(),
-        Encoding::Hex => hex::decode(args.tx.trim_start_matches("0x")).context("TX is not hex")?,
-        Encoding::Base64 => BASE64.decode(&args.tx).context("TX is not base64")?,
+        Encoding::Hex => hex::decode(args.tx.trim_start_matches("0x")).map_err(misread)?,
+        Encoding::Base64 => BASE64.decode(&args.tx).map_err(misread)?,
     };
     let method = match (args.sync, args.without_waiting) {
         (true, _) => "broadcast_tx_sync",
@@ -92,6 +95,10 @@ fn send(around: &Surroundings, args: &SendArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn misread(error: impl Display) -> Complaint {
+    Complaint::new("TX", "", error.to_string(), "write it as --encoding says")
 }
 
 fn check_code(result: &Value) -> anyhow::Result<()> {

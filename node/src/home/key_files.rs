@@ -209,11 +209,11 @@ fn write<T: Serialize>(path: &Path, file: &T) -> Result<(), Complaint> {
 mod tests {
     use super::*;
 
-    /// Made by the reference from the seed of 32 bytes 0x01.
+    /// The reference's form of the key whose seed is 32 bytes 0x01.
     const NODE_KEY: &str = r#"{
   "priv_key": {
     "type": "tendermint/PrivKeyEd25519",
-    "value": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGKiOPddAnxlf1S2y08ul1ymcJvx2UEzhzdzIgBtA9vXA=="
+    "value": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGKiOPddAnxlf1S2y08ul1yymcJvx2UEhvzdIgBtA9vXA=="
   }
 }"#;
 
