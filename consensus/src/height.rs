@@ -8,7 +8,7 @@ mod voting;
 
 pub use receiving::Blame;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use types::message::WireStep;
@@ -113,7 +113,9 @@ pub struct Deliberation {
     extensions: BTreeMap<ValidatorIndex, VecDeque<Vote>>,
     /// What a quorum precommitted, and in which round.
     target: Option<(Round, BlockId)>,
+    /// Conflicting votes that were found and not handed on yet, and whose were found at all.
     equivocations: Vec<(Vote, Vote)>,
+    accused: BTreeSet<(Height, Round, VoteKind, ValidatorIndex)>,
 }
 
 impl Deliberation {
@@ -147,6 +149,7 @@ impl Deliberation {
             extensions: BTreeMap::new(),
             target: None,
             equivocations: Vec::new(),
+            accused: BTreeSet::new(),
             state,
         }
     }

@@ -43,6 +43,7 @@ pub struct Decided {
 
 /// Something that happened, for RPC, metrics, events and logs. Never changes what is decided.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "votes are the most frequent and short-lived")]
 pub enum Announcement {
     /// A step was entered.
     Step {

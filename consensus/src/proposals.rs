@@ -11,6 +11,9 @@ use types::block::BLOCK_BYTES_MAX;
 use types::part_set::PART_BYTES;
 use types::{Block, BlockId, ConsensusParams, Offence, Part, PartSet, PeerId, Proposal, Round};
 
+/// Most parts that are kept before their proposal: 4 MiB.
+const EARLY_PARTS_MAX: usize = 64;
+
 /// What became of a proposal or a part that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -55,6 +58,8 @@ pub struct Proposals {
     /// ahead of us may send parts of what was decided.
     unfit: BTreeMap<PeerId, u32>,
     blocks: BTreeMap<BlockId, Collected>,
+    /// Parts that have overtaken their proposal on the way.
+    early: BTreeMap<(Round, u32), Part>,
 }
 
 impl Proposals {
@@ -70,6 +75,7 @@ impl Proposals {
             by_round: BTreeMap::new(),
             unfit: BTreeMap::new(),
             blocks: BTreeMap::new(),
+            early: BTreeMap::new(),
         }
     }
 
@@ -79,6 +85,7 @@ impl Proposals {
         self.current = round;
         let last = self.by_round.range(..round).next_back().map(|(_, it)| it.block_id);
         self.by_round.retain(|&of, _| round <= of);
+        self.early.retain(|&(of, _), _| round <= of);
         let proposed: BTreeSet<BlockId> = self.by_round.values().map(|it| it.block_id).collect();
         self.blocks.retain(|id, _| kept.contains(id) || proposed.contains(id) || last == Some(*id));
     }
@@ -103,6 +110,23 @@ impl Proposals {
         }
         self.collect(proposal.block_id);
         self.by_round.insert(round, proposal);
+        let (here, others) =
+            std::mem::take(&mut self.early).into_iter().partition(|((of, _), _)| *of == round);
+        self.early = others;
+        for (_, part) in here {
+            self.add_part(None, round, &part);
+        }
+        Taken::New
+    }
+
+    /// Keeps a part of a round whose proposal is still on its way, if there is room.
+    fn keep_early(&mut self, round: Round, part: &Part) -> Taken {
+        let near = self.current <= round && round <= self.current.next();
+        let place = (round, part.index);
+        if !near || EARLY_PARTS_MAX <= self.early.len() || self.early.contains_key(&place) {
+            return Taken::Ignored;
+        }
+        self.early.insert(place, part.clone());
         Taken::New
     }
 
@@ -141,6 +165,9 @@ impl Proposals {
                 Ok(false) => known = true,
                 Err(_) => {}
             }
+        }
+        if proposed.is_none() {
+            return self.keep_early(round, part);
         }
         let Some(peer) = peer.filter(|_| !known) else { return Taken::Ignored };
         let unfit = self.unfit.entry(peer).or_default();

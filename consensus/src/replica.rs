@@ -139,7 +139,7 @@ impl Replica {
                 self.with_current(now, outputs, |it, turn| it.signed_vote(turn, vote));
             }
             Input::SignedVote(vote)
-                if vote.height.next() == here && vote.kind == VoteKind::Precommit =>
+                if Some(vote.height) == here.previous() && vote.kind == VoteKind::Precommit =>
             {
                 self.with_current(now, outputs, |it, turn| it.receive_late(turn, vote));
             }

@@ -90,3 +90,17 @@ fn a_replica_that_was_away_long_catches_up_and_votes_again() {
     world.crash(0);
     world.run_to(128, 20_000);
 }
+
+#[test]
+fn the_pause_after_a_decision_ends_early_once_all_precommits_are_in() {
+    let elapsed = |config: consensus::Config| {
+        let mut world = World::new(&[10; 4], config, ConsensusParams::default(), 5);
+        let begin = world.now;
+        world.run_to(5, 20_000);
+        world.now.since(begin)
+    };
+    let config = consensus::Config::default();
+    assert!(4 * config.commit <= elapsed(config.clone()));
+    let impatient = consensus::Config { skip_commit: true, ..config.clone() };
+    assert!(elapsed(impatient) < 2 * config.commit);
+}

@@ -1,6 +1,6 @@
 //! Runs the scripts of `scenarios/*.txt`. A script is a list of commands (`> ...`), each followed
-//! by what the replica does; comments begin with `#`. `me N` and `quiet` at the head choose whose
-//! replica it is and whether blocks without transactions are made.
+//! by what the replica does; comments begin with `#`. At the head, `me N` chooses whose replica it
+//! is, `quiet` that no blocks without transactions are made, `patient` that they are after a while.
 //!
 //! `UPDATE_SCENARIOS=1 cargo test -p consensus --test scenarios` rewrites what is expected.
 
@@ -16,6 +16,7 @@ use solo::Solo;
 use types::ConsensusParams;
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a script is rewritten when its author asks")]
 fn every_script_goes_as_written() {
     let scripts = scripts();
     assert!(20 <= scripts.len());
@@ -44,17 +45,20 @@ fn scripts() -> Vec<PathBuf> {
 fn play(text: &str) -> String {
     let mut played = String::new();
     let mut solo: Option<Solo> = None;
-    let (mut me, mut quiet) = (3, false);
+    let mut me = 3;
+    let mut config = Config { commit: Duration::ZERO, ..Config::default() };
     for line in text.lines() {
         if let Some(command) = line.strip_prefix("> ") {
-            let solo = solo.get_or_insert_with(|| begin(me, quiet));
+            let solo = solo
+                .get_or_insert_with(|| Solo::new(me, config.clone(), ConsensusParams::default()));
             played.push_str(line);
             played.push('\n');
             played.push_str(&solo.obey(command));
         } else if !line.starts_with("  ") {
             match line.split_whitespace().collect::<Vec<_>>()[..] {
                 ["me", number] => me = number.parse().expect("an index"),
-                ["quiet"] => quiet = true,
+                ["quiet"] => config.create_empty_blocks = false,
+                ["patient"] => config.create_empty_blocks_interval = Duration::from_secs(5),
                 _ => {}
             }
             played.push_str(line);
@@ -62,12 +66,6 @@ fn play(text: &str) -> String {
         }
     }
     played
-}
-
-fn begin(me: u32, quiet: bool) -> Solo {
-    let config =
-        Config { commit: Duration::ZERO, create_empty_blocks: !quiet, ..Config::default() };
-    Solo::new(me, config, ConsensusParams::default())
 }
 
 /// The lines from the first that differs.

@@ -27,7 +27,9 @@ impl Deliberation {
     ) -> Result<(), Blame> {
         match self.proposals.add(proposal.clone()) {
             Taken::New => {
+                let round = proposal.round;
                 turn.outputs.push(Output::Record(Record::Proposal(proposal)));
+                self.announce_complete(turn, round);
                 Ok(())
             }
             Taken::Ignored => Ok(()),
@@ -113,8 +115,10 @@ impl Deliberation {
         let extended = self.state.params.extensions_enabled(vote.height);
         let wrong = vote.extension.is_some() != (extended && vote.block_id.is_some());
         let Some(last) = self.last_commit.as_mut().filter(|_| !wrong) else { return };
-        if last.add(vote.clone()) == Added::New {
-            turn.outputs.push(Output::Announce(Announcement::Vote(vote)));
+        match last.add(vote.clone()) {
+            Added::New => turn.outputs.push(Output::Announce(Announcement::Vote(vote))),
+            Added::Conflict { first, .. } => self.accuse(*first, vote),
+            Added::Known | Added::Ahead | Added::Foreign => {}
         }
     }
 
@@ -164,7 +168,7 @@ impl Deliberation {
         }
     }
 
-    /// Counts a vote. Conflicts are kept for the evidence pool, unless they are our own.
+    /// Counts a vote. Conflicts are kept for the evidence pool.
     pub(super) fn count(&mut self, turn: &mut Turn<'_>, vote: Vote) {
         let added = self.votes.add(vote.clone());
         if added.counted() {
@@ -173,8 +177,16 @@ impl Deliberation {
             }
             turn.outputs.push(Output::Announce(Announcement::Vote(vote.clone())));
         }
-        if let (Added::Conflict { first, .. }, false) = (added, self.is_mine(&vote)) {
-            self.equivocations.push((*first, vote));
+        if let Added::Conflict { first, .. } = added {
+            self.accuse(*first, vote);
+        }
+    }
+
+    /// Keeps two conflicting votes for the evidence pool: once for each voter, round and kind.
+    fn accuse(&mut self, first: Vote, second: Vote) {
+        let place = (first.height, first.round, first.kind, first.validator_index);
+        if !self.is_mine(&first) && self.accused.insert(place) {
+            self.equivocations.push((first, second));
         }
     }
 

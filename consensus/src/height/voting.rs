@@ -1,8 +1,7 @@
 //! Our own votes: from a rule's wish to a signed, durable and counted vote.
 
-use std::time::Duration;
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use types::{BlockId, Round, Time, UnsignedVote, Vote, VoteKind};

@@ -59,7 +59,7 @@ impl Replica {
                 self.with_current(now, outputs, |now, turn| now.receive_vote(turn, vote));
             }
             Message::Vote(vote)
-                if vote.height.next() == here && vote.kind == VoteKind::Precommit =>
+                if Some(vote.height) == here.previous() && vote.kind == VoteKind::Precommit =>
             {
                 self.with_current(now, outputs, |now, turn| now.receive_late(turn, vote));
             }
