@@ -116,9 +116,11 @@ impl Session {
     pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let time_max = self.surroundings.config.handshake_timeout();
         let greeting = tokio::select! {
+            // Orders first: when we close a connection, the order says why, and its streams do not.
+            biased;
+            reason = told_to_end(&mut orders) => Err(reason),
             greeting = tokio::time::timeout(time_max, self.greet()) => greeting
                 .unwrap_or_else(|_| Err(format!("did not say who it is within {time_max:?}"))),
-            reason = told_to_end(&mut orders) => Err(reason),
         };
         match greeting {
             Ok(greeting) => self.live(greeting, orders).await,
@@ -236,6 +238,16 @@ impl Session {
     ) -> String {
         loop {
             tokio::select! {
+                // Orders first, as above. Streams last: they are bounded, and served by then.
+                biased;
+                order = orders.recv() => match order {
+                    Some(Order::Ask) => {
+                        let opener = self.link.opener.clone();
+                        work.push(pumps::ask(opener).boxed());
+                    }
+                    Some(Order::End(reason)) => return reason,
+                    None => return "the network has ended".to_owned(),
+                },
                 Some(outcome) = work.next() => {
                     if let Some(reason) = self.conclude(outcome).await {
                         return reason;
@@ -246,14 +258,6 @@ impl Session {
                         self.serve(purpose, stream, connected, buckets, &work);
                     }
                     None => return cause(orders).await,
-                },
-                order = orders.recv() => match order {
-                    Some(Order::Ask) => {
-                        let opener = self.link.opener.clone();
-                        work.push(pumps::ask(opener).boxed());
-                    }
-                    Some(Order::End(reason)) => return reason,
-                    None => return "the network has ended".to_owned(),
                 },
             }
         }

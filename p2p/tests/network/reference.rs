@@ -79,8 +79,9 @@ async fn a_silent_connection_is_dropped_after_the_handshake_time() {
 async fn an_oversized_length_is_an_offence_and_two_are_a_ban() {
     let mut node = Node::start(1, config());
     let mut raw = RawPeer::start(Some(node.address(Transport::Tcp).await)).await;
-    let other = Node::start(2, dialing(&[node.address(Transport::Quic).await]));
+    let mut other = Node::start(2, dialing(&[node.address(Transport::Quic).await]));
     node.up().await;
+    other.up().await;
 
     assert!(raw.write(id_of(&node), 0x22, b"\x04vote").await);
     let (peer, _) = node.up().await;
@@ -116,14 +117,8 @@ async fn more_streams_than_allowed_do_not_stop_the_others() {
         held.push(stream);
     }
     assert!(100 < held.len());
-    let other = Node::start(2, dialing(&[node.address(Transport::Tcp).await]));
-    let other_id = other.id.clone();
-    loop {
-        let (_, facts) = node.up().await;
-        if facts.network_id == other_id {
-            break;
-        }
-    }
+    let mut other = Node::start(2, dialing(&[node.address(Transport::Tcp).await]));
+    other.up().await;
     other.handle.broadcast(Channel::Vote, &Bytes::from_static(b"vote"));
     assert_eq!(node.messages(1).await, [(Channel::Vote, Bytes::from_static(b"vote"))]);
 }
