@@ -68,6 +68,8 @@ pub struct Member {
 pub struct Weather {
     /// The longest that a message takes, in milliseconds; more than zero lets them overtake.
     pub delay_ms_max: u64,
+    /// Messages on one link arrive in the order in which they were sent.
+    pub ordered: bool,
     /// Messages lost, of a hundred.
     pub lost: u64,
     /// Messages that arrive twice, of a hundred.
@@ -84,6 +86,9 @@ pub struct World {
     /// What the network does to them.
     pub weather: Weather,
     sent: u64,
+    last_arrival: BTreeMap<(usize, usize), Time>,
+    /// How many messages of each kind were sent, each link counted.
+    pub said: BTreeMap<&'static str, usize>,
     /// Whether messages were ever late or lost: then an answer may seem not to come.
     rough: bool,
     /// Whether any message ever arrived twice: then an answer may seem unasked.
@@ -138,6 +143,8 @@ impl World {
             wires: BTreeMap::new(),
             weather: Weather::default(),
             sent: 0,
+            last_arrival: BTreeMap::new(),
+            said: BTreeMap::new(),
             rough: false,
             doubled: false,
             doomed: None,
@@ -363,9 +370,7 @@ impl World {
             Output::KeepEvidence(evidence) => {
                 self.caught.insert(evidence.hash());
             }
-            Output::DropEvidence(_)
-            | Output::Rekey(_)
-            | Output::Announce(_) => {}
+            Output::DropEvidence(_) | Output::Rekey(_) | Output::Announce(_) => {}
         }
         None
     }
@@ -384,7 +389,8 @@ impl World {
     }
 
     fn put_on_wire(&mut self, from: usize, to: usize, message: &Message) {
-        let Weather { delay_ms_max, lost, doubled } = self.weather;
+        *self.said.entry(name(message)).or_default() += 1;
+        let Weather { delay_ms_max, ordered, lost, doubled } = self.weather;
         self.rough |= 0 < delay_ms_max + lost;
         if 0 < lost && self.random(100) < lost {
             return;
@@ -394,7 +400,13 @@ impl World {
         for _ in 0..copies {
             let delay = Duration::from_millis(self.random(delay_ms_max + 1));
             self.sent += 1;
-            let at = (self.now.after(delay), self.sent);
+            let mut arrives = self.now.after(delay);
+            if ordered {
+                let last = self.last_arrival.entry((from, to)).or_insert(arrives);
+                arrives = arrives.max(*last);
+                *last = arrives;
+            }
+            let at = (arrives, self.sent);
             self.wires.insert(at, (from, to, message.clone()));
         }
     }
@@ -471,4 +483,23 @@ fn outcome(block: &types::Block) -> BlockOutcome {
 /// Short waits, so that a test's clock stays near.
 pub fn brisk() -> Config {
     Config { commit: Duration::ZERO, ..Config::default() }
+}
+
+fn name(message: &Message) -> &'static str {
+    match message {
+        Message::NewRoundStep { .. } => "step",
+        Message::NewValidBlock { .. } => "valid block",
+        Message::HasVote { .. } | Message::VoteSetBits { .. } => "has votes",
+        Message::Proposal(_) => "proposal",
+        Message::BlockPart { .. } => "part",
+        Message::Vote(_) => "vote",
+        Message::BlockRequest(_) | Message::BlockResponse { .. } => "block",
+        Message::VoteSetMaj23 { .. }
+        | Message::ProposalPol { .. }
+        | Message::Txs(_)
+        | Message::Evidence(_)
+        | Message::NoBlock(_)
+        | Message::StatusRequest
+        | Message::StatusResponse { .. } => "other",
+    }
 }
