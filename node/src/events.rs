@@ -81,6 +81,7 @@ impl Events {
                     clock.proposed = Some((height, Instant::now()));
                 }
                 self.metrics.rounds.set(i64::from(round.0));
+                self.metrics.entered_step(step);
             }
             Announcement::Decided { height, round, caught_up, .. } => {
                 let mut clock = self.round.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,8 +9,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, reload};
 
-/// What `*` is for. Libraries are heard only when they warn, unless they are named.
-const CRATES: [&str; 12] = [
+/// Our own modules, which `*` is for: crates, and what the reference calls some of their parts.
+/// Libraries are heard only when they warn, unless they are named.
+const OURS: [&str; 14] = [
+    "main",
+    "state",
     "lockstep",
     "node",
     "rpc",
@@ -78,7 +81,7 @@ impl Levels {
     fn targets(&self) -> Targets {
         Targets::new()
             .with_default(self.everything.min(LevelFilter::WARN))
-            .with_targets(CRATES.map(|name| (name, self.everything)))
+            .with_targets(OURS.map(|name| (name, self.everything)))
             .with_targets(self.modules.clone())
     }
 }
@@ -155,6 +158,7 @@ mod tests {
             ("consensus::replica", Level::TRACE, false),
             ("p2p::peers", Level::ERROR, false),
             ("node::driver", Level::INFO, true),
+            ("state", Level::INFO, true),
             ("node::driver", Level::DEBUG, false),
             ("quinn", Level::INFO, false),
             ("quinn", Level::WARN, true),

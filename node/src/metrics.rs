@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 use types::message::WireStep;
 use types::{Block, ChainId, CommitSig, Evidence, ValidatorSet};
@@ -60,8 +60,6 @@ pub struct Metrics {
     pub latest_block_height: IntGauge,
     /// Seconds spent in each step.
     pub step_duration_seconds: HistogramVec,
-    /// Messages of peers that had an offence in them, by offence.
-    pub offences: IntCounterVec,
     /// Milliseconds to execute a block.
     pub block_processing_time: Histogram,
     /// Validator set changes.
@@ -130,9 +128,6 @@ impl Metrics {
                 .buckets(STEP_SECONDS.to_vec());
         let step_duration_seconds = HistogramVec::new(step_options, &["step"])?;
         reference.register(Box::new(step_duration_seconds.clone()))?;
-        let offences =
-            IntCounterVec::new(Opts::new("offences_total", "Offences of peers."), &["offence"])?;
-        own.register(Box::new(offences.clone()))?;
         Ok(Self {
             height: it.gauge("height", "Height of the chain.")?,
             rounds: it.gauge("rounds", "Number of rounds.")?,
@@ -153,7 +148,6 @@ impl Metrics {
             total_txs: it.counter("total_txs", "Total number of transactions.")?,
             latest_block_height: it.gauge("latest_block_height", "The latest block height.")?,
             step_duration_seconds,
-            offences,
             block_processing_time: state.histogram(
                 "block_processing_time",
                 "Milliseconds to execute a block.",
@@ -276,7 +270,7 @@ mod tests {
         for line in [
             "cometbft_consensus_height{chain_id=\"chain-a\"} 7",
             "lockstep_synced_writes_total{chain_id=\"chain-a\"} 1",
-            "cometbft_consensus_step_duration_seconds_count{step=\"Propose\",chain_id=\"chain-a\"} 1",
+            "consensus_step_duration_seconds_count{step=\"Propose\",chain_id=\"chain-a\"} 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

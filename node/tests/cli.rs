@@ -88,7 +88,6 @@ fn run(command: &mut Command) -> Output {
             child.kill().expect("it is our child");
             break;
         }
-        std::thread::yield_now();
         std::thread::sleep(Duration::from_millis(5));
     }
     child.wait_with_output().expect("it is our child")

@@ -210,12 +210,12 @@ mod tests {
     use super::*;
 
     /// The reference's form of the key whose seed is 32 bytes 0x01.
-    const NODE_KEY: &str = r#"{
-  "priv_key": {
-    "type": "tendermint/PrivKeyEd25519",
-    "value": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGKiOPddAnxlf1S2y08ul1yymcJvx2UEhvzdIgBtA9vXA=="
-  }
-}"#;
+    const NODE_KEY: &str = concat!(
+        "{\n  \"priv_key\": {\n    \"type\": \"tendermint/PrivKeyEd25519\",\n    \"value\": \"",
+        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGK",
+        "iOPddAnxlf1S2y08ul1yymcJvx2UEhvzdIgBtA9vXA==",
+        "\"\n  }\n}"
+    );
 
     #[test]
     fn key_files_are_the_references() {

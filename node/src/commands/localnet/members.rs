@@ -182,11 +182,9 @@ async fn next_end(members: &mut [Member]) -> (usize, ExitStatus) {
 }
 
 fn report_end(member: &Member, status: ExitStatus) {
-    eprintln!(
-        "\n{} has ended ({status}); the others go on. To bring it back:\n  lockstep start --home {}\n",
-        member.name,
-        member.home.root().display()
-    );
+    let (name, home) = (&member.name, member.home.root().display());
+    eprintln!("\n{name} has ended ({status}); the others go on. To bring it back:");
+    eprintln!("  lockstep start --home {home}\n");
 }
 
 async fn height(url: &str) -> anyhow::Result<u64> {
