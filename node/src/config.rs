@@ -237,6 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_the_reference_is_accepted() {
+        let text = include_str!("../tests/cometbft-v0.40.toml");
+        let loaded = Config::parse("config.toml", text).expect("the reference's own");
+        let expected = Config { moniker: "node".into(), ..Config::default() };
+        assert_eq!(loaded.config, expected, "the defaults are the reference's");
+        assert_eq!(loaded.without_meaning.len(), 55);
+    }
+
+    #[test]
     fn complaints_name_place_field_problem_and_remedy() {
         for (text, expected) in [
             (
