@@ -1,7 +1,7 @@
 //! What goes to all peers: where we are, what we made ourselves, and what has come here.
 
 use types::message::WireStep;
-use types::{BitArray, Message, PartSet, PeerId, Time, ValidatorIndex, VoteKind};
+use types::{BitArray, Message, PartSet, Time, ValidatorIndex, VoteKind};
 
 use super::peer::{Ballot, EarlyProposal, Peer};
 use super::{Aged, Gossip, RIPE_TICKS, View, send};
@@ -306,15 +306,4 @@ fn say_bits((height, round, kind): Ballot, tally: &Tally, outputs: &mut Vec<Outp
         let message = Message::VoteSetBits { height, round, kind, block_id, have };
         send(outputs, Recipients::All, message);
     }
-}
-
-/// Whether a peer has been at its height and round long enough to have got things from their
-/// makers.
-pub(super) fn is_ripe(peer: &Peer, ticks: u64) -> bool {
-    peer.since + RIPE_TICKS <= ticks
-}
-
-/// Names a peer as the only recipient.
-pub(super) fn only(peer: PeerId) -> Recipients {
-    Recipients::One(peer)
 }

@@ -2,12 +2,11 @@
 //! how a peer gets the last block, which nobody can prove by a next one, and how a peer that does
 //! not fetch blocks by itself gets any.
 
-use types::{Height, Message, PeerId, VoteKind};
+use types::{ExtendedCommit, Height, Message, PeerId, VoteKind};
 
-use super::announce::{is_ripe, only};
-use super::offer::{PARTS_AT_ONCE, send_parts};
+use super::offer::{PARTS_AT_ONCE, Visit};
 use super::peer::{Offered, Parts, Peer};
-use super::{Gossip, View, send};
+use super::{Gossip, View};
 use crate::input::StoredBlock;
 use crate::output::Output;
 
@@ -40,85 +39,82 @@ impl Gossip {
 
     /// Sends a peer at an earlier height what it lacks to decide that height. Returns whether
     /// something is left for later.
-    pub(super) fn feed(
-        &mut self,
-        id: PeerId,
-        peer: &mut Peer,
-        view: &View<'_>,
-        outputs: &mut Vec<Output>,
-    ) -> bool {
-        let Some(height) = peer.height() else { return false };
-        let fetches = peer.fetches.is_some_and(|(greatest, tick)| {
-            height <= greatest && self.ticks < tick.saturating_add(FETCHING_TICKS)
-        });
-        let relies_on_us = peer.fed.is_some_and(|fed| fed.next() == height);
-        let ripe = is_ripe(peer, self.ticks) || relies_on_us;
+    pub(super) fn feed(&mut self, visit: &mut Visit<'_>) -> bool {
+        let Some(height) = visit.peer.height() else { return false };
+        let relies_on_us = visit.peer.fed.is_some_and(|fed| fed.next() == height);
+        visit.ripe |= relies_on_us;
         let mut later = false;
-        let last = view.last_commit.filter(|tally| tally.height() == height);
+        let last = visit.view.last_commit.filter(|tally| tally.height() == height);
         if let Some(tally) = last {
-            peer.commit_round = Some(tally.round());
-            later |= self.offer_tally(id, peer, ripe, tally, view, outputs);
+            visit.peer.commit_round = Some(tally.round());
+            later |= self.offer_tally(visit, tally);
         }
-        let wants = peer.parts.as_ref().is_some_and(|parts| parts.wanted);
-        if fetches || last.is_some() && !wants && peer.stalled < 2 {
+        let gets_on = !visit.peer.wants_more_parts() && visit.peer.stalled < 2;
+        if self.fetches(visit.peer, height) || last.is_some() && gets_on {
             return later;
         }
-        if !ripe {
+        if !visit.ripe {
             return true;
         }
         if let Some(stored) = self.stored.get(&height) {
-            return later | feed_stored(id, peer, stored, view, outputs);
+            return later | feed_stored(visit, stored);
         }
-        let has_it = view.stored.is_some_and(|(first, end)| first <= height && height <= end);
+        let stored = visit.view.stored;
+        let has_it = stored.is_some_and(|(first, last)| first <= height && height <= last);
         if has_it && self.loading.len() < STORED_MAX && self.loading.insert(height) {
-            outputs.push(Output::Load { height });
+            visit.outputs.push(Output::Load { height });
         }
         later
     }
+
+    /// Whether a peer has lately asked for the block of a height, and so needs no feeding.
+    fn fetches(&self, peer: &Peer, height: Height) -> bool {
+        peer.fetches.is_some_and(|(greatest, tick)| {
+            height <= greatest && self.ticks < tick.saturating_add(FETCHING_TICKS)
+        })
+    }
 }
 
-/// Sends precommits, and the parts that the peer says it wants; parts unasked only when it does
-/// not get on, as a peer drops parts before it knows that the block is decided.
-fn feed_stored(
-    id: PeerId,
-    peer: &mut Peer,
-    stored: &StoredBlock,
-    view: &View<'_>,
-    outputs: &mut Vec<Output>,
-) -> bool {
-    let Some(place) = peer.place else { return false };
-    let commit = &stored.commit;
-    peer.commit_round = Some(commit.round);
-    peer.fed = Some(place.height);
-    let count = commit.signatures.len();
-    let ballot = (commit.height, commit.round, VoteKind::Precommit);
-    if let Some(offered) = peer.ballot(ballot, view.round, count)
-        && offered.has.ones_count() + offered.sent.ones_count() < count
-    {
-        for vote in commit.votes() {
-            let index = vote.validator_index.0 as usize;
-            if !offered.has.has(index) && offered.sent.set(index) {
-                send(outputs, only(id), Message::Vote(vote));
-            }
-        }
-    }
+/// Sends precommits, and the parts that the peer says it wants. Parts unasked only when it does
+/// not get on although it had the precommits, as before them a peer has no use for parts.
+fn feed_stored(visit: &mut Visit<'_>, stored: &StoredBlock) -> bool {
+    let Some(height) = visit.peer.height() else { return false };
+    let stuck = visit.peer.fed == Some(height) && 1 < visit.peer.stalled;
+    visit.peer.fed = Some(height);
+    feed_commit(visit, &stored.commit);
     let header = stored.parts.header();
-    if peer.parts.is_none() && 1 < peer.stalled {
+    if visit.peer.parts.is_none() && stuck {
         let offered = Offered::new(header.total as usize);
-        peer.parts = Some(Parts { header, offered, wanted: false });
+        visit.peer.parts = Some(Parts { header, offered, wanted: false });
     }
-    let stalled = 1 < peer.stalled;
-    let Some(known) = peer.parts.as_mut().filter(|known| known.header == header) else {
-        return false;
-    };
-    if !known.wanted && !stalled {
-        return false;
-    }
+    let known = visit.peer.parts.as_mut();
+    let known = known.filter(|known| known.header == header && (known.wanted || stuck));
+    let Some(known) = known else { return false };
     let lacks = known.offered.lacks(stored.parts.have());
     let now = &lacks[..lacks.len().min(PARTS_AT_ONCE)];
     for &index in now {
         known.offered.sent.set(index);
     }
-    send_parts(id, place, &stored.parts, now, outputs);
+    visit.send_parts(&stored.parts, now);
     now.len() < lacks.len()
+}
+
+fn feed_commit(visit: &mut Visit<'_>, commit: &ExtendedCommit) {
+    visit.peer.commit_round = Some(commit.round);
+    let count = commit.signatures.len();
+    let ballot = (commit.height, commit.round, VoteKind::Precommit);
+    let Some(offered) = visit.peer.ballot(ballot, visit.view.round, count) else { return };
+    if count <= offered.has.ones_count() + offered.sent.ones_count() {
+        return;
+    }
+    let mut lacking = Vec::new();
+    for vote in commit.votes() {
+        let index = vote.validator_index.0 as usize;
+        if !offered.has.has(index) && offered.sent.set(index) {
+            lacking.push(vote);
+        }
+    }
+    for vote in lacking {
+        visit.send(Message::Vote(vote));
+    }
 }

@@ -2,12 +2,11 @@
 
 use types::message::WireStep;
 use types::part_set::PARTS_MAX;
-use types::{BitArray, BlockId, Height, Message, Offence, PeerId, Round, Time, Vote, VoteKind};
+use types::{BitArray, BlockId, Height, Message, Offence, PeerId, Round, VoteKind};
 
-use super::announce::only;
 use super::peer::{Ballot, Peer, Place};
 use super::{Gossip, View, penalise, send};
-use crate::output::Output;
+use crate::output::{Output, Recipients};
 use crate::snapshot::PeerSnapshot;
 use crate::tally::Tally;
 
@@ -23,7 +22,6 @@ impl Gossip {
     /// must have been told to [`crate::Votes::claim`] before.
     pub fn received(
         &mut self,
-        _now: Time,
         id: PeerId,
         message: &Message,
         view: &View<'_>,
@@ -36,63 +34,10 @@ impl Gossip {
         if peer.messages == limit {
             penalise(outputs, id, Offence::Flood, "too many messages");
         }
-        let learned = match message {
-            Message::NewRoundStep { height, round, step, last_commit_round, .. } => {
-                let place = Place { height: *height, round: *round, step: *step };
-                if last_commit_round.is_some() != (self.initial_height < *height)
-                    || *height < self.initial_height
-                {
-                    Err("a round of a last commit that cannot be")
-                } else {
-                    peer.moved_to(place, *last_commit_round, self.ticks);
-                    Ok(())
-                }
-            }
-            Message::NewValidBlock { height, round, parts, have, is_commit } => {
-                if have.count() != parts.total as usize || PARTS_MAX < have.count() {
-                    Err("parts of a block that do not fit its count")
-                } else {
-                    if peer.is_at(*height, *round) || *is_commit && peer.height() == Some(*height) {
-                        peer.wants_parts(*parts, have, *is_commit);
-                    }
-                    Ok(())
-                }
-            }
-            Message::HasVote { height, round, kind, index } => {
-                peer.has_vote((*height, *round, *kind), index.0 as usize, view)
-            }
-            Message::VoteSetMaj23 { height, round, kind, block_id } => {
-                answer_maj23(id, (*height, *round, *kind), block_id.as_ref(), view, outputs);
-                Ok(())
-            }
-            Message::VoteSetBits { height, round, kind, block_id, have } => {
-                peer.has_bits((*height, *round, *kind), block_id.as_ref(), have, view)
-            }
-            Message::Proposal(proposal) => {
-                peer.learn_proposal(proposal, true);
-                Ok(())
-            }
-            Message::ProposalPol { height, pol_round, have } => {
-                peer.has_pol(*height, *pol_round, have, view)
-            }
-            Message::BlockPart { height, part, .. } => {
-                peer.has_part(*height, part.index, view);
-                Ok(())
-            }
-            Message::Vote(vote) => peer.sent_us(vote, view),
-            Message::BlockRequest(height) => {
-                let before = peer.fetches.map_or(*height, |(before, _)| before.max(*height));
-                peer.fetches = Some((before, self.ticks));
-                Ok(())
-            }
-            Message::Txs(_)
-            | Message::Evidence(_)
-            | Message::NoBlock(_)
-            | Message::BlockResponse { .. }
-            | Message::StatusRequest
-            | Message::StatusResponse { .. } => Ok(()),
-        };
-        if let Err(reason) = learned {
+        if let Message::VoteSetMaj23 { height, round, kind, block_id } = message {
+            answer_maj23(id, (*height, *round, *kind), block_id.as_ref(), view, outputs);
+        }
+        if let Err(reason) = peer.learn(message, self.initial_height, self.ticks, view) {
             penalise(outputs, id, Offence::Lie, reason);
         }
     }
@@ -109,10 +54,69 @@ fn answer_maj23(
     let Some(tally) = view.tally((height, round, kind)) else { return };
     let have = tally.have_for(block_id);
     let block_id = block_id.copied();
-    send(outputs, only(id), Message::VoteSetBits { height, round, kind, block_id, have });
+    send(
+        outputs,
+        Recipients::One(id),
+        Message::VoteSetBits { height, round, kind, block_id, have },
+    );
 }
 
 impl Peer {
+    /// Takes its word, or says why it cannot be true.
+    fn learn(
+        &mut self,
+        message: &Message,
+        initial_height: Height,
+        tick: u64,
+        view: &View<'_>,
+    ) -> Result<(), &'static str> {
+        match message {
+            Message::NewRoundStep { height, round, step, last_commit_round, .. } => {
+                let first = *height == initial_height;
+                if *height < initial_height || last_commit_round.is_none() != first {
+                    return Err("a height or last commit that cannot be");
+                }
+                let place = Place { height: *height, round: *round, step: *step };
+                self.moved_to(place, *last_commit_round, tick);
+            }
+            Message::NewValidBlock { height, round, parts, have, is_commit } => {
+                if have.count() != parts.total as usize || PARTS_MAX < have.count() {
+                    return Err("parts of a block that do not fit its count");
+                }
+                if self.is_at(*height, *round) || *is_commit && self.height() == Some(*height) {
+                    self.wants_parts(*parts, have, *is_commit);
+                }
+            }
+            Message::HasVote { height, round, kind, index } => {
+                self.has_vote((*height, *round, *kind), index.0 as usize, view)?;
+            }
+            Message::VoteSetBits { height, round, kind, block_id, have } => {
+                self.has_bits((*height, *round, *kind), block_id.as_ref(), have, view)?;
+            }
+            Message::ProposalPol { height, pol_round, have } => {
+                self.has_pol(*height, *pol_round, have, view)?;
+            }
+            Message::Vote(vote) => {
+                let ballot = (vote.height, vote.round, vote.kind);
+                self.has_vote(ballot, vote.validator_index.0 as usize, view)?;
+            }
+            Message::Proposal(proposal) => self.learn_proposal(proposal, true),
+            Message::BlockPart { height, part, .. } => self.has_part(*height, part.index, view),
+            Message::BlockRequest(height) => {
+                let before = self.fetches.map_or(*height, |(before, _)| before.max(*height));
+                self.fetches = Some((before, tick));
+            }
+            Message::VoteSetMaj23 { .. }
+            | Message::Txs(_)
+            | Message::Evidence(_)
+            | Message::NoBlock(_)
+            | Message::BlockResponse { .. }
+            | Message::StatusRequest
+            | Message::StatusResponse { .. } => {}
+        }
+        Ok(())
+    }
+
     fn has_vote(
         &mut self,
         ballot: Ballot,
@@ -127,12 +131,6 @@ impl Peer {
             offered.has.set(index);
         }
         Ok(())
-    }
-
-    /// A vote from it: it has that one, and was not sent here in vain.
-    fn sent_us(&mut self, vote: &Vote, view: &View<'_>) -> Result<(), &'static str> {
-        let ballot = (vote.height, vote.round, vote.kind);
-        self.has_vote(ballot, vote.validator_index.0 as usize, view)
     }
 
     /// Its word on which votes for a block it has: of those that we have too, it has no others.

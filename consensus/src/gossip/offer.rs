@@ -5,14 +5,41 @@ use std::cmp::Ordering;
 use types::message::WireStep;
 use types::{Message, PartSet, PeerId, VoteKind};
 
-use super::announce::{is_ripe, only, pol_message, vote_at};
+use super::announce::{pol_message, vote_at};
 use super::peer::{Ballot, Peer, Place};
-use super::{Gossip, View, send};
-use crate::output::Output;
+use super::{Gossip, RIPE_TICKS, View, send};
+use crate::output::{Output, Recipients};
 use crate::tally::Tally;
 
 /// Most parts that one peer is sent at a time: 4 MiB, so that votes are not stuck behind them.
 pub(super) const PARTS_AT_ONCE: usize = 64;
+
+/// One look at one peer: what it lacks is sent.
+pub(super) struct Visit<'a> {
+    pub id: PeerId,
+    pub peer: &'a mut Peer,
+    /// Whether it has been where it is long enough to have got things from their makers.
+    pub ripe: bool,
+    pub view: &'a View<'a>,
+    pub outputs: &'a mut Vec<Output>,
+}
+
+impl Visit<'_> {
+    pub fn send(&mut self, message: Message) {
+        send(self.outputs, Recipients::One(self.id), message);
+    }
+
+    /// Sends parts under the peer's own place, as it takes them for its current block.
+    pub fn send_parts(&mut self, parts: &PartSet, indices: &[usize]) {
+        let Some(Place { height, round, .. }) = self.peer.place else { return };
+        for &index in indices {
+            let part = u32::try_from(index).ok().and_then(|index| parts.get(index));
+            if let Some(part) = part.cloned() {
+                self.send(Message::BlockPart { height, round, part });
+            }
+        }
+    }
+}
 
 impl Gossip {
     /// Sends a peer what it is known to lack: at once what we made ourselves, after a while what
@@ -20,122 +47,92 @@ impl Gossip {
     pub(super) fn offer(&mut self, id: PeerId, view: &View<'_>, outputs: &mut Vec<Output>) -> bool {
         let Some(mut peer) = self.peers.remove(&id) else { return false };
         peer.dirty = false;
-        let later = match peer.height().map(|height| height.cmp(&view.height)) {
+        let order = peer.height().map(|height| height.cmp(&view.height));
+        let ripe = peer.since + RIPE_TICKS <= self.ticks;
+        let mut visit = Visit { id, peer: &mut peer, ripe, view, outputs };
+        let later = match order {
             Some(Ordering::Equal) => {
-                let ripe = is_ripe(&peer, self.ticks);
-                let proposal = self.offer_proposal(id, &mut peer, ripe, view, outputs);
-                let parts = self.offer_parts(id, &mut peer, ripe, view, outputs);
-                let votes = self.offer_votes(id, &mut peer, ripe, view, outputs);
+                let proposal = self.offer_proposal(&mut visit);
+                let parts = self.offer_parts(&mut visit);
+                let votes = self.offer_votes(&mut visit);
                 proposal | parts | votes
             }
-            Some(Ordering::Less) => self.feed(id, &mut peer, view, outputs),
+            Some(Ordering::Less) => self.feed(&mut visit),
             Some(Ordering::Greater) | None => false,
         };
         self.peers.insert(id, peer);
         later
     }
 
-    fn offer_proposal(
-        &self,
-        id: PeerId,
-        peer: &mut Peer,
-        ripe: bool,
-        view: &View<'_>,
-        outputs: &mut Vec<Output>,
-    ) -> bool {
-        let Some(proposal) = view.proposal else { return false };
+    fn offer_proposal(&self, visit: &mut Visit<'_>) -> bool {
+        let Some(proposal) = visit.view.proposal else { return false };
+        let peer = &visit.peer;
         let late = !peer.awaits_proposal() && peer.stalled < 2;
         let knows = peer.has_proposal || peer.sent_proposal;
         if knows || late || !peer.is_at(proposal.height, proposal.round) {
             return false;
         }
-        if !view.own_proposal && !(ripe && self.proposal_is_ripe()) {
+        let now = visit.view.own_proposal || visit.ripe && self.proposal_is_ripe();
+        if !now {
             return true;
         }
-        send(outputs, only(id), Message::Proposal(proposal.clone()));
-        peer.learn_proposal(proposal, false);
-        if let Some(message) = pol_message(view, proposal.pol_round) {
-            send(outputs, only(id), message);
+        visit.send(Message::Proposal(proposal.clone()));
+        visit.peer.learn_proposal(proposal, false);
+        if let Some(message) = pol_message(visit.view, proposal.pol_round) {
+            visit.send(message);
         }
         false
     }
 
     /// Parts go to a peer that waits for a proposal or says that it wants them: who has prevoted
     /// has them or will say so when a polka shows that it needs them.
-    fn offer_parts(
-        &self,
-        id: PeerId,
-        peer: &mut Peer,
-        ripe: bool,
-        view: &View<'_>,
-        outputs: &mut Vec<Output>,
-    ) -> bool {
-        let (Some(parts), Some(place)) = (view.parts, peer.place) else { return false };
-        let awaits = peer.awaits_proposal();
-        let Some(known) = peer.parts.as_mut().filter(|known| known.header == parts.header()) else {
-            return false;
-        };
-        if !awaits && !known.wanted {
-            return false;
+    fn offer_parts(&self, visit: &mut Visit<'_>) -> bool {
+        let Some(parts) = visit.view.parts else { return false };
+        let awaits = visit.peer.awaits_proposal();
+        let known = visit.peer.parts.as_mut();
+        let known = known.filter(|it| it.header == parts.header() && (awaits || it.wanted));
+        let Some(known) = known else { return false };
+        let ripe = self.ripe_parts(parts).filter(|_| visit.ripe);
+        let may =
+            |&index: &usize| visit.view.own_proposal || ripe.is_some_and(|ripe| ripe.has(index));
+        let lacks = known.offered.lacks(parts.have());
+        let now: Vec<usize> = lacks.iter().copied().filter(may).take(PARTS_AT_ONCE).collect();
+        for &index in &now {
+            known.offered.sent.set(index);
         }
-        let mut later = false;
-        let mut now = Vec::new();
-        for index in known.offered.lacks(parts.have()) {
-            let relayed = || ripe && self.ripe_parts(parts).is_some_and(|it| it.has(index));
-            if now.len() < PARTS_AT_ONCE && (view.own_proposal || relayed()) {
-                known.offered.sent.set(index);
-                now.push(index);
-            } else {
-                later = true;
-            }
-        }
-        send_parts(id, place, parts, &now, outputs);
-        later
+        visit.send_parts(parts, &now);
+        now.len() < lacks.len()
     }
 
-    fn offer_votes(
-        &self,
-        id: PeerId,
-        peer: &mut Peer,
-        ripe: bool,
-        view: &View<'_>,
-        outputs: &mut Vec<Output>,
-    ) -> bool {
+    fn offer_votes(&self, visit: &mut Visit<'_>) -> bool {
         let mut later = false;
-        for ballot in useful_ballots(peer, view).into_iter().flatten() {
-            if let Some(tally) = view.tally(ballot) {
-                later |= self.offer_tally(id, peer, ripe, tally, view, outputs);
+        for ballot in useful_ballots(visit.peer, visit.view).into_iter().flatten() {
+            if let Some(tally) = visit.view.tally(ballot) {
+                later |= self.offer_tally(visit, tally);
             }
         }
         later
     }
 
     /// Sends the votes of a tally that a peer lacks.
-    pub(super) fn offer_tally(
-        &self,
-        id: PeerId,
-        peer: &mut Peer,
-        ripe: bool,
-        tally: &Tally,
-        view: &View<'_>,
-        outputs: &mut Vec<Output>,
-    ) -> bool {
+    pub(super) fn offer_tally(&self, visit: &mut Visit<'_>, tally: &Tally) -> bool {
         let ballot = (tally.height(), tally.round(), tally.kind());
-        let count = tally.validators().count();
-        let Some(offered) = peer.ballot(ballot, view.round, count) else { return false };
+        let (count, view) = (tally.validators().count(), visit.view);
+        let Some(offered) = visit.peer.ballot(ballot, view.round, count) else { return false };
         let me = view.me.filter(|_| ballot.0 == view.height).map(|index| index.0 as usize);
-        let mut later = false;
-        for index in offered.lacks(tally.have()) {
-            let relayed = || ripe && self.ripe_votes(ballot).is_some_and(|it| it.has(index));
-            let Some(vote) = vote_at(tally, index) else { continue };
-            if Some(index) == me || relayed() {
-                offered.sent.set(index);
-                send(outputs, only(id), Message::Vote(vote.clone()));
-            } else {
-                later = true;
+        let ripe = self.ripe_votes(ballot).filter(|_| visit.ripe);
+        let may = |&index: &usize| Some(index) == me || ripe.is_some_and(|ripe| ripe.has(index));
+        let lacks = offered.lacks(tally.have());
+        let now: Vec<usize> = lacks.iter().copied().filter(may).collect();
+        for &index in &now {
+            offered.sent.set(index);
+        }
+        for &index in &now {
+            if let Some(vote) = vote_at(tally, index) {
+                visit.send(Message::Vote(vote.clone()));
             }
         }
-        later
+        now.len() < lacks.len()
     }
 }
 
@@ -157,21 +154,4 @@ fn useful_ballots(peer: &Peer, view: &View<'_>) -> [Option<Ballot>; 6] {
         ours.map(|ours| (height, ours, Prevote)),
         ours.map(|ours| (height, ours, Precommit)),
     ]
-}
-
-/// Sends parts under the peer's own place, as it takes them for its current block.
-pub(super) fn send_parts(
-    id: PeerId,
-    place: Place,
-    parts: &PartSet,
-    indices: &[usize],
-    outputs: &mut Vec<Output>,
-) {
-    for &index in indices {
-        let part = u32::try_from(index).ok().and_then(|index| parts.get(index));
-        if let Some(part) = part.cloned() {
-            let (height, round) = (place.height, place.round);
-            send(outputs, only(id), Message::BlockPart { height, round, part });
-        }
-    }
 }

@@ -178,6 +178,11 @@ impl Peer {
         self.dirty = true;
     }
 
+    /// Whether it said that it wants parts.
+    pub fn wants_more_parts(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.wanted)
+    }
+
     /// What is known of its votes in a ballot; none if it has no use for them now. Votes of the
     /// height after its own are of use soon.
     pub fn ballot(&mut self, ballot: Ballot, ours: Round, count: usize) -> Option<&mut Offered> {

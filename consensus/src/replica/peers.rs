@@ -42,7 +42,7 @@ impl Replica {
             blame(peer, claimed, outputs);
         }
         let seen = view(&self.current, self.executing.as_ref(), self.stored);
-        self.gossip.received(now, peer, &message, &seen, outputs);
+        self.gossip.received(peer, &message, &seen, outputs);
         match message {
             Message::Proposal(it) if it.height == here => {
                 let taken =

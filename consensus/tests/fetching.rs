@@ -1,0 +1,190 @@
+//! Catching up: requests go to whoever claims to have the block, and a liar costs nothing but its
+//! own requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use consensus::{CatchUp, Config, Output, Recipients};
+use types::{
+    AppHash, Block, BlockId, ChainId, Commit, Hash, Header, Height, Message, Offence,
+    PartSetHeader, PeerId, Round, Time, Version,
+};
+
+const HONEST: PeerId = PeerId(1);
+const LIAR: PeerId = PeerId(2);
+
+fn id(height: u64) -> BlockId {
+    let hash = Hash::of(&height.to_be_bytes());
+    BlockId { hash, parts: PartSetHeader { total: 1, hash } }
+}
+
+fn block(height: u64) -> Message {
+    let before = height - 1;
+    let commit = Commit {
+        height: Height(before),
+        round: Round::FIRST,
+        block_id: id(before),
+        signatures: vec![],
+    };
+    let header = Header {
+        version: Version::default(),
+        chain_id: ChainId::new("fetching").expect("a short name"),
+        height: Height(height),
+        time: Time::EPOCH,
+        last_block_id: None,
+        last_commit_hash: None,
+        data_hash: None,
+        validators_hash: Hash([0; 32]),
+        next_validators_hash: Hash([0; 32]),
+        consensus_hash: Hash([0; 32]),
+        app_hash: AppHash::default(),
+        last_results_hash: None,
+        evidence_hash: None,
+        proposer_address: types::Address([0; 20]),
+    };
+    let block = Block { header, txs: vec![], evidence: vec![], last_commit: Some(commit) };
+    Message::BlockResponse { block: Arc::new(block), extended_commit: None }
+}
+
+struct Desk {
+    catch_up: CatchUp,
+    now: Time,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { catch_up: CatchUp::new(&Config::default(), Height(1)), now: Time::EPOCH }
+    }
+
+    fn connect(&mut self, peer: PeerId, last: u64) {
+        self.catch_up.peer_up(peer, &mut Vec::new());
+        let range = Some((Height(1), Height(last)));
+        self.says(peer, Message::StatusResponse { range });
+    }
+
+    fn says(&mut self, peer: PeerId, message: Message) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        self.catch_up.received(self.now, peer, message, &mut outputs);
+        outputs
+    }
+
+    /// Whom it asks for which blocks now.
+    fn asks(&mut self) -> Vec<(PeerId, u64)> {
+        let mut outputs = Vec::new();
+        self.catch_up.ask(self.now, &mut outputs);
+        requests(&outputs)
+    }
+
+    fn wait(&mut self, span: Duration) -> Vec<Output> {
+        self.now = self.now.after(span);
+        let mut outputs = Vec::new();
+        self.catch_up.timeout(self.now, &mut outputs);
+        outputs
+    }
+}
+
+fn requests(outputs: &[Output]) -> Vec<(PeerId, u64)> {
+    let request = |output: &Output| match output {
+        Output::Send { to: Recipients::One(peer), message: Message::BlockRequest(height) } => {
+            Some((*peer, height.0))
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(request).collect()
+}
+
+fn blamed(outputs: &[Output]) -> Vec<(PeerId, Offence)> {
+    let blame = |output: &Output| match output {
+        Output::Penalise { peer, offence, .. } => Some((*peer, *offence)),
+        _ => None,
+    };
+    outputs.iter().filter_map(blame).collect()
+}
+
+#[test]
+fn blocks_are_asked_for_in_parallel_but_not_too_many_of_one_peer() {
+    let mut desk = Desk::new();
+    desk.connect(HONEST, 100);
+    let asked = desk.asks();
+    assert_eq!(asked, (1..=8).map(|height| (HONEST, height)).collect::<Vec<_>>());
+    assert_eq!(desk.asks(), []);
+    desk.says(HONEST, block(1));
+    assert_eq!(desk.asks(), [(HONEST, 9)]);
+}
+
+#[test]
+fn a_block_is_ready_with_the_one_after_it_and_handed_out_once() {
+    let mut desk = Desk::new();
+    desk.connect(HONEST, 3);
+    desk.asks();
+    desk.says(HONEST, block(1));
+    assert!(desk.catch_up.next_ready().is_none(), "nothing proves it yet");
+    desk.says(HONEST, block(2));
+    let (ready, commit) = desk.catch_up.next_ready().expect("both are here");
+    assert_eq!((ready.header.height, commit.block_id), (Height(1), id(1)));
+    assert!(desk.catch_up.next_ready().is_none());
+    desk.catch_up.verified(Height(1), true, &mut Vec::new());
+    desk.catch_up.advance(Height(2));
+    assert!(desk.catch_up.next_ready().is_none(), "the third is missing");
+}
+
+#[test]
+fn senders_of_a_block_that_is_not_proven_are_blamed_and_asked_no_more() {
+    let mut desk = Desk::new();
+    desk.connect(LIAR, 2);
+    desk.asks();
+    desk.says(LIAR, block(1));
+    desk.says(LIAR, block(2));
+    desk.catch_up.next_ready().expect("both are here");
+    let mut outputs = Vec::new();
+    desk.catch_up.verified(Height(1), false, &mut outputs);
+    assert!(blamed(&outputs).contains(&(LIAR, Offence::BadBlock)));
+    assert_eq!(desk.asks(), []);
+    desk.connect(HONEST, 2);
+    assert_eq!(desk.asks(), [(HONEST, 1), (HONEST, 2)]);
+}
+
+/// The reference could be blocked for ever by a peer that claims a height and then a lower one.
+#[test]
+fn a_claim_of_an_absurd_height_blocks_nothing() {
+    let mut desk = Desk::new();
+    desk.connect(LIAR, u64::MAX / 2);
+    let step = Message::NewRoundStep {
+        height: Height(u64::MAX / 2),
+        round: Round::FIRST,
+        step: types::message::WireStep::Propose,
+        seconds_since_start: 0,
+        last_commit_round: Some(Round::FIRST),
+    };
+    desk.says(LIAR, step);
+    desk.asks();
+    assert!(desk.catch_up.expects(Height(1)));
+    let outputs = desk.wait(Config::default().catch_up);
+    assert!(blamed(&outputs).contains(&(LIAR, Offence::Silent)));
+    assert!(!desk.catch_up.expects(Height(1)), "votes are not held back any longer");
+    desk.wait(Config::default().catch_up);
+    assert_eq!(desk.catch_up.range(LIAR), None);
+    assert_eq!(desk.asks(), []);
+    assert!(!desk.catch_up.is_active());
+}
+
+#[test]
+fn a_peer_that_goes_or_refuses_is_replaced() {
+    let mut desk = Desk::new();
+    desk.connect(LIAR, 3);
+    assert_eq!(desk.asks().len(), 3);
+    desk.connect(HONEST, 3);
+    let outputs = desk.says(LIAR, Message::NoBlock(Height(1)));
+    assert_eq!(blamed(&outputs), [(LIAR, Offence::Silent)]);
+    assert_eq!(desk.asks(), [(HONEST, 1)]);
+    let mut outputs = Vec::new();
+    desk.catch_up.peer_down(desk.now, LIAR, &mut outputs);
+    assert_eq!(requests(&outputs), [(HONEST, 2), (HONEST, 3)]);
+}
+
+#[test]
+fn a_block_that_nobody_asked_for_is_a_flood() {
+    let mut desk = Desk::new();
+    desk.connect(HONEST, 100);
+    assert_eq!(blamed(&desk.says(HONEST, block(50))), [(HONEST, Offence::Flood)]);
+}
