@@ -149,7 +149,8 @@ impl Meter {
         let (wall, cpu) = (self.start.elapsed(), cpu_time() - self.cpu);
         let each = |it: Duration| it.as_secs_f64() * 1e6 / count as f64;
         println!(
-            "{transport:?} {label}: {count} in {wall:.2?}, CPU {cpu:.2?}; each {:.2} us, CPU {:.2} us",
+            "{transport:?} {label}: {count} in {wall:.2?}, CPU {cpu:.2?}; \
+             each {:.2} us, CPU {:.2} us",
             each(wall),
             each(cpu),
         );
