@@ -47,7 +47,7 @@ impl Home {
 
     /// The home that the environment names, else the one in the user's folder.
     pub fn from_environment() -> Self {
-        let named = VARIABLES.iter().find_map(|name| std::env::var_os(name));
+        let named = VARIABLES.iter().find_map(std::env::var_os);
         if let Some(root) = named.filter(|root| !root.is_empty()) {
             return Self::new(root);
         }

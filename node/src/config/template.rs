@@ -50,8 +50,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let mut config = Config::default();
-        config.moniker = "a \"quoted\" name\n".into();
+        let mut config = Config { moniker: "a \"quoted\" name\n".into(), ..Config::default() };
         config.mempool.recheck = false;
         config.rpc.cors_allowed_origins = vec!["*".into()];
         config.consensus.timeout_commit = Duration::from_millis(1500);

@@ -40,7 +40,7 @@ impl TaggedKey {
         let mut bytes = Zeroizing::new([0; 64]);
         bytes[..32].copy_from_slice(&*key.seed());
         bytes[32..].copy_from_slice(&key.public_key().0);
-        Self { kind: PRIVATE_KEY_TYPE.into(), value: BASE64.encode(&*bytes) }
+        Self { kind: PRIVATE_KEY_TYPE.into(), value: BASE64.encode(bytes.as_slice()) }
     }
 
     fn to_private(&self) -> Result<PrivateKey, (&'static str, String)> {
