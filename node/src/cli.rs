@@ -124,6 +124,10 @@ fn abort_on_panic() {
         let name = thread.name().unwrap_or("unnamed");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let reason = panic.payload_as_str().unwrap_or("no reason given");
+        // Whoever reads our output has had enough, as `head` does: nobody's mistake.
+        if reason.starts_with("failed printing to stdout") {
+            std::process::exit(0);
+        }
         let backtrace = std::backtrace::Backtrace::capture();
         let hint = match backtrace.status() {
             std::backtrace::BacktraceStatus::Captured => format!("\n{backtrace}"),

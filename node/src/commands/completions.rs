@@ -17,6 +17,8 @@ pub struct Args {
 /// # Errors
 /// Never.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "lockstep", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "lockstep", &mut script);
+    print!("{}", String::from_utf8_lossy(&script));
     Ok(())
 }

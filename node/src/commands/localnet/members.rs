@@ -1,5 +1,7 @@
 //! The processes of a localnet: their logs in one, their heights, their end.
 
+use std::fmt::Arguments;
+use std::io::Write;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -131,16 +133,19 @@ impl Members {
     }
 
     fn announce(&self) {
-        println!("\nThe network runs: heights advance on all {} nodes.", self.members.len());
+        say(format_args!(
+            "\nThe network runs: heights advance on all {} nodes.",
+            self.members.len()
+        ));
         for member in &self.members {
             let pid = member.process.id().map(|pid| pid.to_string()).unwrap_or_default();
-            println!("  {}  {}  process {pid}", member.name, member.url);
+            say(format_args!("  {}  {}  process {pid}", member.name, member.url));
         }
         if let Some(first) = self.members.first() {
-            println!("  explorer  {}/explorer", first.url);
-            println!("  try       lockstep tx send hello=world --node {}", first.url);
+            say(format_args!("  explorer  {}/explorer", first.url));
+            say(format_args!("  try       lockstep tx send hello=world --node {}", first.url));
         }
-        println!("Ctrl-C stops it; the next start continues the chain.\n");
+        say(format_args!("Ctrl-C stops it; the next start continues the chain.\n"));
     }
 
     /// Asks all nodes to stop, and kills those that do not.
@@ -164,7 +169,7 @@ impl Members {
         if !killed.is_empty() {
             bail!("{} did not stop within {within:?} and had to be killed", killed.join(", "));
         }
-        println!("stopped all nodes in {:.1} s", begun.elapsed().as_secs_f32());
+        say(format_args!("stopped all nodes in {:.1} s", begun.elapsed().as_secs_f32()));
         Ok(())
     }
 }
@@ -183,8 +188,8 @@ async fn next_end(members: &mut [Member]) -> (usize, ExitStatus) {
 
 fn report_end(member: &Member, status: ExitStatus) {
     let (name, home) = (&member.name, member.home.root().display());
-    eprintln!("\n{name} has ended ({status}); the others go on. To bring it back:");
-    eprintln!("  lockstep start --home {home}\n");
+    say(format_args!("\n{name} has ended ({status}); the others go on. To bring it back:"));
+    say(format_args!("  lockstep start --home {home}\n"));
 }
 
 async fn height(url: &str) -> anyhow::Result<u64> {
@@ -203,6 +208,11 @@ fn prefix(name: &str, index: usize, colour: bool) -> String {
 async fn print_lines(prefix: String, lines: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(lines).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        println!("{prefix}{line}");
+        say(format_args!("{prefix}{line}"));
     }
+}
+
+/// Prints a line. If nobody reads any more, the nodes go on all the same.
+fn say(line: Arguments<'_>) {
+    writeln!(std::io::stdout(), "{line}").ok();
 }
