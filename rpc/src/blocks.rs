@@ -24,7 +24,7 @@ pub fn block(backend: &Backend, arguments: &Arguments) -> Answer {
 
 /// A block by its hash; null if there is none.
 pub fn block_by_hash(backend: &Backend, arguments: &Arguments) -> Answer {
-    match backend.store.height_of(&arguments.hash("hash")?)? {
+    match at_hash(&backend.store, arguments)? {
         Some(height) => block_at(backend, height),
         None => Ok(json!({"block_id": shape::block_id(None), "block": null})),
     }
@@ -46,7 +46,7 @@ pub fn header(backend: &Backend, arguments: &Arguments) -> Answer {
 
 /// A header by its hash; null if there is none.
 pub fn header_by_hash(backend: &Backend, arguments: &Arguments) -> Answer {
-    match backend.store.height_of(&arguments.hash("hash")?)? {
+    match at_hash(&backend.store, arguments)? {
         Some(height) => {
             Ok(json!({"header": shape::header(&meta_at(&backend.store, height)?.header)}))
         }
@@ -56,21 +56,18 @@ pub fn header_by_hash(backend: &Backend, arguments: &Arguments) -> Answer {
 
 /// What came of a block.
 pub fn block_results(backend: &Backend, arguments: &Arguments) -> Answer {
-    let Some(height) = at_or_latest(&backend.store, arguments)? else {
-        return Err(RpcError::internal("there is no block yet"));
-    };
+    let height = at_or_latest(&backend.store, arguments)?.unwrap_or(Height(0));
     let outcome = backend.store.outcome(height)?.ok_or_else(|| {
         RpcError::internal(format!("could not find results for height #{height}"))
     })?;
     Ok(results::block_results(height, &outcome))
 }
 
-/// A header and what decided it: the next block's commit, or, at the tip, the commit seen here.
+/// A header and what decided it: the next block's commit, or, at the tip, the commit seen here;
+/// null if there is no block at all.
 pub fn commit(backend: &Backend, arguments: &Arguments) -> Answer {
     let store = &backend.store;
-    let Some(height) = at_or_latest(store, arguments)? else {
-        return Err(RpcError::internal("there is no block yet"));
-    };
+    let Some(height) = at_or_latest(store, arguments)? else { return Ok(Value::Null) };
     let header = meta_at(store, height)?.header;
     let (commit, canonical) = match store.commit(height)? {
         Some(commit) => (commit, true),
@@ -92,7 +89,7 @@ pub fn blockchain(backend: &Backend, arguments: &Arguments) -> Answer {
         None | Some(0) => Ok(None),
         Some(height) => u64::try_from(height)
             .map(Some)
-            .map_err(|_| RpcError::internal("heights must be non-negative".to_owned())),
+            .map_err(|_| RpcError::internal("heights must be non-negative")),
     };
     let last = asked("maxHeight")?.unwrap_or(tip).min(tip);
     let first = asked("minHeight")?.unwrap_or(1).max(base);
@@ -149,6 +146,13 @@ fn too_high(height: Height, tip: Height) -> RpcError {
     RpcError::internal(format!(
         "height {height} must be less than or equal to the current blockchain height {tip}"
     ))
+}
+
+fn at_hash(store: &Store, arguments: &Arguments) -> Result<Option<Height>, RpcError> {
+    match arguments.hash("hash") {
+        Some(hash) => Ok(store.height_of(&hash)?),
+        None => Ok(None),
+    }
 }
 
 fn meta_at(store: &Store, height: Height) -> Result<BlockMeta, RpcError> {

@@ -16,11 +16,15 @@ pub struct Config {
     pub body_bytes_max: usize,
     /// Largest head of a request in bytes. Default: 1 MiB.
     pub header_bytes_max: usize,
+    /// Most requests that are worked on at a time; more wait. Default: 64.
+    pub requests_max: usize,
     /// How long `broadcast_tx_commit` waits. Default: 10 s.
     pub commit_timeout: Duration,
     /// How long a client may take to send a request's head, and a connection to say its first
     /// word. Default: 10 s.
     pub read_timeout: Duration,
+    /// How long a client may leave an answer unread. Default: 10 s.
+    pub write_timeout: Duration,
     /// Origins whose pages may read answers; `*` is any. Default: none.
     pub cors_origins: Vec<String>,
 }
@@ -33,8 +37,10 @@ impl Default for Config {
             batch_max: 10,
             body_bytes_max: 1_000_000,
             header_bytes_max: 1024 * 1024,
+            requests_max: 64,
             commit_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
             cors_origins: vec![],
         }
     }

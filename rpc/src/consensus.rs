@@ -15,7 +15,7 @@ use crate::params::Arguments;
 pub fn validators(backend: &Backend, arguments: &Arguments) -> Answer {
     let height = at_or_next(backend, arguments)?;
     let set = backend.store.validators(height)?.ok_or_else(|| {
-        RpcError::internal(format!("validators of height {height} are not in the store"))
+        RpcError::internal(format!("could not find validator set for height #{height}"))
     })?;
     let page = Page::of(arguments, set.count())?;
     let shown: Vec<Value> = page.cut(set.validators()).iter().map(block::validator).collect();
@@ -31,7 +31,7 @@ pub fn validators(backend: &Backend, arguments: &Arguments) -> Answer {
 pub fn consensus_params(backend: &Backend, arguments: &Arguments) -> Answer {
     let height = at_or_next(backend, arguments)?;
     let params = backend.store.params(height)?.ok_or_else(|| {
-        RpcError::internal(format!("parameters of height {height} are not in the store"))
+        RpcError::internal(format!("could not find consensus params for height #{height}"))
     })?;
     Ok(json!({"block_height": number(height), "consensus_params": chain::params(&params)}))
 }
@@ -52,15 +52,19 @@ fn picture(backend: &Backend) -> Result<RoundState, RpcError> {
     backend.node.consensus().ok_or_else(|| RpcError::internal("consensus does not answer in time"))
 }
 
-/// What is decided for a height is known one height ahead.
+/// The height that was asked for, or the next one: who votes there, and by which parameters, is
+/// known one height ahead.
 fn at_or_next(backend: &Backend, arguments: &Arguments) -> Result<Height, RpcError> {
-    let (base, next) = match backend.store.range()? {
+    let (base, latest) = match backend.store.range()? {
+        // spec: `latestUncommittedHeight`.
+        Some((base, tip)) if backend.node.catching_up() => (base, tip),
         Some((base, tip)) => (base, tip.next()),
         None => (backend.genesis.initial_height, backend.genesis.initial_height),
     };
+    // A block may be decided whose execution has not yet said who comes next.
     let latest = match backend.store.state()? {
-        Some(state) => next.min(state.next_height()),
-        None => next,
+        Some(state) => latest.min(state.next_height()),
+        None => latest,
     };
     let height = arguments.height()?.unwrap_or(latest);
     check_range(height, base, latest)?;

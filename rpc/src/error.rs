@@ -11,6 +11,7 @@ pub struct RpcError {
     /// The kind in words.
     pub message: &'static str,
     /// What happened.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub data: String,
 }
 

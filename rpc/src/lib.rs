@@ -1,7 +1,7 @@
 //! JSON-RPC in CometBFT's v0.38 dialect, over URI GET and POST.
 //!
-//! Reading order: the table of routes, what a request becomes on its way (`server`, `dispatch`,
-//! `params`), the families of routes, and the JSON shapes.
+//! Reading order: the table of routes, what a request becomes on its way (`server`, `http`,
+//! `dispatch`, `params`), the families of routes, the JSON shapes, and the explorer.
 
 pub mod backend;
 pub mod config;
@@ -9,8 +9,10 @@ pub mod routes;
 
 pub mod dispatch;
 pub mod error;
+mod http;
 pub mod page;
 pub mod params;
+mod patient;
 pub mod server;
 
 pub mod blocks;
@@ -20,6 +22,8 @@ pub mod status;
 pub mod txs;
 
 pub mod json;
+
+mod explorer;
 
 pub use backend::{Backend, Node};
 pub use config::Config;

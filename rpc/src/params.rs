@@ -57,7 +57,7 @@ impl Arguments {
     /// Reads `params` of a JSON-RPC request: an object, an array in the route's order, or nothing.
     ///
     /// # Errors
-    /// If there are too many, or one is not of its kind.
+    /// If an array has more or fewer than the route, or one is not of its kind.
     pub fn from_json(params: &[Param], given: Option<&Value>) -> Result<Self, RpcError> {
         let mut arguments = Self::default();
         match given {
@@ -68,11 +68,10 @@ impl Arguments {
                 }
             }
             Some(Value::Array(array)) => {
-                if params.len() < array.len() {
+                if params.len() != array.len() {
+                    let (expected, names) = (params.len(), names(params));
                     return Err(wrong(format!(
-                        "expected {} parameters ({}), got {}",
-                        params.len(),
-                        names(params),
+                        "expected {expected} parameters ([{names}]), got {}",
                         array.len()
                     )));
                 }
@@ -80,7 +79,10 @@ impl Arguments {
                     arguments.take(*param, Some(value))?;
                 }
             }
-            Some(_) => return Err(wrong("params must be an object or an array".to_owned())),
+            Some(_) => {
+                let problem = "unknown type for JSON params. Expected map or array";
+                return Err(wrong(problem.to_owned()));
+            }
         }
         Ok(arguments)
     }
@@ -96,7 +98,7 @@ impl Arguments {
             let pair = pairs.iter().find(|(name, _)| name == param.name);
             let Some((_, text)) = pair.filter(|(_, text)| !text.is_empty()) else { continue };
             let argument = from_uri(param.kind, text)
-                .map_err(|problem| wrong(format!("{}: {problem}, got {text}", param.name)))?;
+                .map_err(|problem| wrong_in_uri(format!("{}: {problem}", param.name)))?;
             arguments.given.push((param.name, argument));
         }
         Ok(arguments)
@@ -157,17 +159,12 @@ impl Arguments {
         }
     }
 
-    /// A hash of 32 bytes.
-    ///
-    /// # Errors
-    /// If it has another length.
-    pub fn hash(&self, name: &str) -> Result<Hash, RpcError> {
-        let bytes = self.bytes(name);
-        let hash = <[u8; 32]>::try_from(bytes.as_ref());
-        hash.map(Hash).map_err(|_| wrong(format!("{name}: expected 32 bytes, got {}", bytes.len())))
+    /// A hash of 32 bytes; none if the bytes are fewer or more, so that nothing can have it.
+    pub fn hash(&self, name: &str) -> Option<Hash> {
+        <[u8; 32]>::try_from(self.bytes(name).as_ref()).ok().map(Hash)
     }
 
-    /// A required transaction.
+    /// A required transaction. The reference would take a missing one for an empty one.
     ///
     /// # Errors
     /// If it is missing.
@@ -178,9 +175,9 @@ impl Arguments {
         Ok(self.bytes("tx"))
     }
 
-    /// Whether nothing was given.
-    pub fn is_empty(&self) -> bool {
-        self.given.is_empty()
+    /// Whether this parameter was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
     }
 }
 
@@ -188,8 +185,12 @@ fn wrong(problem: String) -> RpcError {
     RpcError::invalid_params(format!("error converting json params to arguments: {problem}"))
 }
 
+fn wrong_in_uri(problem: String) -> RpcError {
+    RpcError::invalid_params(format!("error converting http params to arguments: {problem}"))
+}
+
 fn names(params: &[Param]) -> String {
-    params.iter().map(|param| param.name).collect::<Vec<_>>().join(", ")
+    params.iter().map(|param| param.name).collect::<Vec<_>>().join(" ")
 }
 
 fn from_value(kind: Kind, value: &Value) -> Result<Argument, String> {
@@ -210,23 +211,38 @@ fn from_value(kind: Kind, value: &Value) -> Result<Argument, String> {
 }
 
 fn from_uri(kind: Kind, text: &str) -> Result<Argument, String> {
+    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        return from_hex_in_uri(kind, digits);
+    }
     let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    // Between the quotes stands text as JSON has it, escapes and all.
+    let unescaped = || match quoted {
+        Some(_) => serde_json::from_str::<String>(text).map_err(|error| error.to_string()),
+        None => Err(format!("expected {}, got {text}", kind.in_uri())),
+    };
     match kind {
         Kind::Int => int(quoted.unwrap_or(text)),
         Kind::Bool => match quoted.unwrap_or(text) {
             "true" => Ok(Argument::Bool(true)),
             "false" => Ok(Argument::Bool(false)),
-            _ => Err("expected true or false".to_owned()),
+            _ => Err(format!("expected true or false, got {text}")),
         },
-        Kind::Text => match (quoted, serde_json::from_str(text)) {
-            (Some(_), Ok(unescaped)) => Ok(Argument::Text(unescaped)),
-            _ => Err("expected text in quotes, such as \"a\"".to_owned()),
-        },
-        Kind::Bytes | Kind::Hex => match (quoted, text.strip_prefix("0x")) {
-            (Some(raw), _) => Ok(Argument::Bytes(raw.as_bytes().to_vec().into())),
-            (None, Some(hex)) => hex_bytes(hex),
-            (None, None) => Err("expected 0x and hex, or text in quotes".to_owned()),
-        },
+        Kind::Text => unescaped().map(Argument::Text),
+        Kind::Bytes | Kind::Hex => unescaped().map(|text| Argument::Bytes(text.into())),
+    }
+}
+
+fn from_hex_in_uri(kind: Kind, digits: &str) -> Result<Argument, String> {
+    let bytes = hex::decode(digits).map_err(|error| format!("expected hex: {error}"))?;
+    match kind {
+        Kind::Bytes | Kind::Hex => Ok(Argument::Bytes(bytes.into())),
+        Kind::Text => {
+            let text = String::from_utf8(bytes);
+            text.map(Argument::Text).map_err(|_| "expected hex of UTF-8 text".to_owned())
+        }
+        Kind::Int | Kind::Bool => {
+            Err(format!("got a hex string arg, but expected {}", kind.in_json()))
+        }
     }
 }
 
@@ -248,6 +264,14 @@ impl Kind {
             Kind::Text => "text",
             Kind::Bytes => "base64",
             Kind::Hex => "hex",
+        }
+    }
+
+    fn in_uri(self) -> &'static str {
+        match self {
+            Kind::Int | Kind::Bool => self.in_json(),
+            Kind::Text => "text in quotes, such as \"a\"",
+            Kind::Bytes | Kind::Hex => "0x and hex, or text in quotes",
         }
     }
 }
@@ -290,14 +314,38 @@ mod tests {
             (json!({"height": 1.5}), "height"),
             (json!({"height": "x"}), "height"),
             (json!({"prove": "yes"}), "prove"),
-            (json!(["", 1, true, 4]), "expected 3 parameters"),
-            (json!("text"), "an object or an array"),
+            (json!(["", 1, true, 4]), "expected 3 parameters ([tx height prove]), got 4"),
+            (json!([]), "expected 3 parameters ([tx height prove]), got 0"),
+            (json!("text"), "Expected map or array"),
         ] {
             let error = Arguments::from_json(&PARAMS, Some(&given)).unwrap_err();
             assert_eq!(error.code, -32602);
             assert!(error.data.contains(named), "{given}: {}", error.data);
         }
-        assert!(query(&[("tx", "bare")]).unwrap_err().data.contains("tx"));
+        for (name, text) in [("tx", "bare"), ("tx", "\""), ("height", "0x10"), ("prove", "yes")] {
+            let error = query(&[(name, text)]).unwrap_err();
+            assert_eq!(error.code, -32602);
+            let beginning = format!("error converting http params to arguments: {name}: ");
+            assert!(error.data.starts_with(&beginning), "{name}={text}: {}", error.data);
+        }
+    }
+
+    #[test]
+    fn a_uri_quotes_bytes_and_text_as_json_does() {
+        for (text, bytes) in [
+            (r#""a=b""#, &b"a=b"[..]),
+            (r#""a\"b\u0001""#, b"a\"b\x01"),
+            ("0x00fF", b"\x00\xff"),
+            ("0XAB", b"\xab"),
+            (r#""""#, b""),
+        ] {
+            assert_eq!(query(&[("tx", text)]).unwrap().bytes("tx"), bytes, "{text}");
+        }
+        let path = [param("path", Kind::Text)];
+        for text in [r#""/store""#, "0x2f73746f7265"] {
+            let pairs = [("path".to_owned(), text.to_owned())];
+            assert_eq!(Arguments::from_query(&path, &pairs).unwrap().text("path"), "/store");
+        }
     }
 
     #[test]

@@ -13,8 +13,22 @@ pub struct Route {
     pub params: &'static [Param],
     /// What answers.
     pub call: Call,
-    /// Whether an answer stays true: it may be cached when a parameter was given.
-    pub lasting: bool,
+    /// How long an answer stays true.
+    pub lasts: Lasts,
+}
+
+/// Which answers of a method clients may keep for a day.
+///
+/// The reference also lets them keep `abci_info`, `blockchain` and the absence of a block with some
+/// hash, all of which change with the next block. We do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    /// None.
+    Never,
+    /// Those about a height that the client named.
+    AtHeight,
+    /// All.
+    Always,
 }
 
 /// How a method answers.
@@ -31,20 +45,18 @@ const TX: &[Param] = &[param("tx", Kind::Bytes)];
 const PAGED: &[Param] =
     &[param("height", Kind::Int), param("page", Kind::Int), param("per_page", Kind::Int)];
 
-const fn read(
-    name: &'static str,
-    params: &'static [Param],
-    call: fn(&Backend, &Arguments) -> Answer,
-) -> Route {
-    Route { name, params, call: Call::Read(call), lasting: false }
+type Read = fn(&Backend, &Arguments) -> Answer;
+
+const fn read(name: &'static str, params: &'static [Param], call: Read) -> Route {
+    Route { name, params, call: Call::Read(call), lasts: Lasts::Never }
 }
 
-const fn lasting(
-    name: &'static str,
-    params: &'static [Param],
-    call: fn(&Backend, &Arguments) -> Answer,
-) -> Route {
-    Route { name, params, call: Call::Read(call), lasting: true }
+const fn at_height(name: &'static str, params: &'static [Param], call: Read) -> Route {
+    Route { name, params, call: Call::Read(call), lasts: Lasts::AtHeight }
+}
+
+const fn always(name: &'static str, params: &'static [Param], call: Read) -> Route {
+    Route { name, params, call: Call::Read(call), lasts: Lasts::Always }
 }
 
 /// Names and order of parameters are the reference's. spec: `rpc/core/routes.go`.
@@ -52,27 +64,32 @@ pub static ROUTES: [Route; 24] = [
     read("health", &[], status::health),
     read("status", &[], status::status),
     read("net_info", &[], status::net_info),
-    lasting(
+    read(
         "blockchain",
         &[param("minHeight", Kind::Int), param("maxHeight", Kind::Int)],
         blocks::blockchain,
     ),
-    read("genesis", &[], status::genesis),
-    lasting("block", HEIGHT, blocks::block),
-    lasting("block_by_hash", HASH, blocks::block_by_hash),
-    lasting("block_results", HEIGHT, blocks::block_results),
-    lasting("commit", HEIGHT, blocks::commit),
-    lasting("header", HEIGHT, blocks::header),
-    lasting("header_by_hash", &[param("hash", Kind::Hex)], blocks::header_by_hash),
+    always("genesis", &[], status::genesis),
+    at_height("block", HEIGHT, blocks::block),
+    read("block_by_hash", HASH, blocks::block_by_hash),
+    at_height("block_results", HEIGHT, blocks::block_results),
+    at_height("commit", HEIGHT, blocks::commit),
+    at_height("header", HEIGHT, blocks::header),
+    read("header_by_hash", &[param("hash", Kind::Hex)], blocks::header_by_hash),
     read("check_tx", TX, query::check_tx),
-    lasting("tx", &[param("hash", Kind::Bytes), param("prove", Kind::Bool)], txs::tx),
-    lasting("validators", PAGED, consensus::validators),
+    always("tx", &[param("hash", Kind::Bytes), param("prove", Kind::Bool)], txs::tx),
+    at_height("validators", PAGED, consensus::validators),
     read("dump_consensus_state", &[], consensus::dump_consensus_state),
     read("consensus_state", &[], consensus::consensus_state),
-    lasting("consensus_params", HEIGHT, consensus::consensus_params),
+    at_height("consensus_params", HEIGHT, consensus::consensus_params),
     read("unconfirmed_txs", &[param("limit", Kind::Int)], txs::unconfirmed_txs),
     read("num_unconfirmed_txs", &[], txs::num_unconfirmed_txs),
-    Route { name: "broadcast_tx_commit", params: TX, call: Call::UntilExecuted, lasting: false },
+    Route {
+        name: "broadcast_tx_commit",
+        params: TX,
+        call: Call::UntilExecuted,
+        lasts: Lasts::Never,
+    },
     read("broadcast_tx_sync", TX, txs::broadcast_tx_sync),
     read("broadcast_tx_async", TX, txs::broadcast_tx_async),
     read(

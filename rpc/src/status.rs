@@ -23,7 +23,6 @@ pub fn status(backend: &Backend, _: &Arguments) -> Answer {
     let state = backend.store.state()?;
     let app_version = state.as_ref().map_or(0, |state| state.app_version);
     let range = backend.store.range()?;
-    let latest_app_hash = state.as_ref().map(|state| app_hash(&state.app_hash));
     let latest = end(&backend.store, range.map(|(_, tip)| tip))?;
     let earliest = end(&backend.store, range.map(|(base, _)| base))?;
     let validator = identity.validator_key.map(|key| {
@@ -40,7 +39,7 @@ pub fn status(backend: &Backend, _: &Arguments) -> Answer {
         "node_info": chain::node_info(identity, backend.genesis.chain_id.as_str(), app_version),
         "sync_info": {
             "latest_block_hash": latest.hash,
-            "latest_app_hash": latest_app_hash.unwrap_or(Value::String(String::new())),
+            "latest_app_hash": latest.app_hash,
             "latest_block_height": latest.height,
             "latest_block_time": latest.time,
             "earliest_block_hash": earliest.hash,
@@ -73,7 +72,7 @@ fn end(store: &Store, height: Option<Height>) -> Result<End, RpcError> {
         hash: hash(meta.as_ref().map(|meta| &meta.id.hash)),
         app_hash: header.map_or(Value::String(String::new()), |it| app_hash(&it.app_hash)),
         height: number(height.map_or(0, |height| height.0)),
-        time: time(header.map_or(types::Time::ZERO, |it| it.time)),
+        time: time(header.map_or(types::Time::EPOCH, |it| it.time)),
     })
 }
 
@@ -93,7 +92,7 @@ pub fn net_info(backend: &Backend, _: &Arguments) -> Answer {
 pub fn genesis(backend: &Backend, _: &Arguments) -> Answer {
     if GENESIS_BYTES_MAX < backend.genesis.app_state.len() {
         return Err(RpcError::internal(
-            "genesis response is too large, please use the genesis_chunked API instead",
+            "genesis response is large, please use the genesis_chunked API instead",
         ));
     }
     Ok(json!({"genesis": chain::genesis(&backend.genesis)}))

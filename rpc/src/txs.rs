@@ -1,17 +1,22 @@
 //! Routes that take transactions and show them: `broadcast_tx_*`, `unconfirmed_txs`,
 //! `num_unconfirmed_txs`, `tx`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use types::{Hash, TxHash, TxResult, merkle};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, DecidedTx, Node};
 use crate::error::{Answer, RpcError};
 use crate::json::block::tx_base64;
 use crate::json::{base64, hex_upper, number, results};
 use crate::page::per_page;
 use crate::params::Arguments;
+
+/// The code of a transaction that CheckTx lets in.
+const CODE_OK: u32 = 0;
 
 /// Takes a transaction without waiting for CheckTx.
 pub fn broadcast_tx_async(backend: &Backend, arguments: &Arguments) -> Answer {
@@ -39,41 +44,65 @@ fn taken(hash: TxHash, checked: &TxResult) -> Value {
     })
 }
 
-/// Takes a transaction and waits, up to `patience`, until it is executed.
-pub async fn broadcast_tx_commit(
-    backend: Backend,
-    arguments: Arguments,
-    patience: Duration,
-) -> Answer {
+/// A transaction that was submitted, and whose execution is waited for; nobody waits for it once
+/// this is dropped, even if the client was gone before.
+pub struct Awaited {
+    node: Arc<dyn Node>,
+    hash: TxHash,
+    executed: oneshot::Receiver<DecidedTx>,
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.executed.close();
+        self.node.give_up(self.hash);
+    }
+}
+
+/// The first half of `broadcast_tx_commit`: what to wait for, and what CheckTx said.
+///
+/// # Errors
+/// If the mempool or the application cannot take the transaction.
+pub fn submit_awaited(
+    backend: &Backend,
+    arguments: &Arguments,
+) -> Result<(Awaited, TxResult), RpcError> {
     let tx = arguments.tx()?;
     let hash = TxHash::of(&tx);
+    // Asked for first: it may be executed before CheckTx has answered us.
     let executed = backend.node.wait_for(hash);
-    let submitted = backend.node.submit(tx);
-    let checked = match submitted {
-        Ok(checked) if checked.code == 0 => checked,
-        refused => {
-            drop(executed);
-            backend.node.give_up(hash);
-            let checked = refused.map_err(RpcError::internal)?;
-            return Ok(json!({
-                "check_tx": results::tx_result(&checked),
-                "tx_result": results::tx_result(&TxResult::default()),
-                "hash": hash.to_string(),
-                "height": "0",
-            }));
-        }
-    };
-    let waited = tokio::time::timeout(patience, executed).await;
-    let Ok(Ok(decided)) = waited else {
-        backend.node.give_up(hash);
-        return Err(RpcError::internal("timed out waiting for tx to be included in a block"));
-    };
-    Ok(json!({
-        "check_tx": results::tx_result(&checked),
-        "tx_result": results::tx_result(&decided.result),
+    let awaited = Awaited { node: Arc::clone(&backend.node), hash, executed };
+    let checked = backend.node.submit(tx);
+    let failed = |error| RpcError::internal(format!("error on broadcastTxCommit: {error}"));
+    Ok((awaited, checked.map_err(failed)?))
+}
+
+/// The second half: waits, up to `patience`, until the transaction is executed; not at all if
+/// CheckTx refused it.
+///
+/// # Errors
+/// If it is not executed in that time, or the node stops.
+pub async fn until_executed(mut awaited: Awaited, checked: TxResult, patience: Duration) -> Answer {
+    let hash = awaited.hash;
+    if checked.code != CODE_OK {
+        return Ok(committed(hash, &checked, None));
+    }
+    let waited = tokio::time::timeout(patience, &mut awaited.executed).await;
+    match waited {
+        Ok(Ok(decided)) => Ok(committed(hash, &checked, Some(&decided))),
+        Ok(Err(_)) => Err(RpcError::internal("txSub was canceled (reason: the node exited)")),
+        Err(_) => Err(RpcError::internal("timed out waiting for tx to be included in a block")),
+    }
+}
+
+fn committed(hash: TxHash, checked: &TxResult, decided: Option<&DecidedTx>) -> Value {
+    let result = decided.map_or_else(TxResult::default, |decided| decided.result.clone());
+    json!({
+        "check_tx": results::tx_result(checked),
+        "tx_result": results::tx_result(&result),
         "hash": hash.to_string(),
-        "height": number(decided.height),
-    }))
+        "height": number(decided.map_or(0, |decided| decided.height.0)),
+    })
 }
 
 /// The first pending transactions.
@@ -103,10 +132,13 @@ pub fn tx(backend: &Backend, arguments: &Arguments) -> Answer {
     if !backend.node.identity().tx_index {
         return Err(RpcError::internal("transaction indexing is disabled"));
     }
-    let hash = TxHash(arguments.hash("hash")?);
-    let Some(found) = backend.store.tx(&hash)? else {
-        return Err(RpcError::internal(format!("tx ({hash}) not found")));
-    };
+    let asked = arguments.bytes("hash");
+    if asked.is_empty() {
+        return Err(RpcError::internal("transaction hash cannot be empty"));
+    }
+    let not_found = || RpcError::internal(format!("tx ({}) not found", hex::encode_upper(&asked)));
+    let hash = arguments.hash("hash").map(TxHash).ok_or_else(not_found)?;
+    let found = backend.store.tx(&hash)?.ok_or_else(not_found)?;
     let mut answer = json!({
         "hash": hash.to_string(),
         "height": number(found.place.height),

@@ -89,13 +89,13 @@ pub fn peer(state: &PeerRoundState) -> Value {
                 "proposal_block_part_set_header": part_set_header(None),
                 "proposal_block_parts": bits(state.proposal_parts.as_ref()),
                 "proposal_pol_round": -1,
-                "proposal_pol": "",
+                "proposal_pol": null,
                 "prevotes": bits(state.prevotes.as_ref()),
                 "precommits": bits(state.precommits.as_ref()),
                 "last_commit_round": -1,
-                "last_commit": "",
+                "last_commit": null,
                 "catchup_commit_round": -1,
-                "catchup_commit": "",
+                "catchup_commit": null,
             },
             "stats": {"votes": "0", "block_parts": "0"},
         },
@@ -125,7 +125,8 @@ fn bit_array_text(votes: &[Option<Vote>], validators: &ValidatorSet) -> String {
         power = power.plus(member.map_or(VotingPower::ZERO, |it| it.power));
     }
     let total = validators.total_power();
-    let hundredths = u128::from(power.0) * 100 / u128::from(total.0.max(1));
+    let whole_power = u128::from(total.0.max(1));
+    let hundredths = (u128::from(power.0) * 200 + whole_power) / (2 * whole_power);
     let (whole, part) = (hundredths / 100, hundredths % 100);
     format!("BA{{{}:{}}} {power}/{total} = {whole}.{part:02}", have.count(), marks(&have))
 }

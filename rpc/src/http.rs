@@ -1,0 +1,149 @@
+//! What a request of HTTP becomes: a call by URI, a body of JSON-RPC, or a page.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::dispatch::{Dispatcher, Reply};
+use crate::error::RpcError;
+use crate::explorer;
+use crate::routes::{ROUTES, Route, find};
+
+/// When an answer was given, in whole seconds since 1970.
+const SERVER_TIME: HeaderName = HeaderName::from_static("x-server-time");
+/// Longest query of a URI in bytes.
+const QUERY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Everything that is served, within the limits of `config`.
+pub fn router(backend: Backend, config: &Config) -> Router {
+    let request_time_max = config.commit_timeout + config.read_timeout;
+    Router::new()
+        .route("/", get(list).post(call))
+        .route("/{method}", get(uri).post(uri))
+        .with_state(Dispatcher::new(backend, config))
+        .merge(explorer::router())
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(config.body_bytes_max))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, request_time_max))
+        .layer(CatchPanicLayer::new())
+        .layer(cors(&config.cors_origins))
+        .layer(map_response(stamp))
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let requested_with = HeaderName::from_static("x-requested-with");
+    let layer =
+        CorsLayer::new().allow_methods([Method::HEAD, Method::GET, Method::POST]).allow_headers([
+            header::ORIGIN,
+            header::ACCEPT,
+            header::CONTENT_TYPE,
+            requested_with,
+            SERVER_TIME,
+        ]);
+    if origins.iter().any(|origin| origin == "*") {
+        return layer.allow_origin(Any);
+    }
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    layer.allow_origin(AllowOrigin::list(origins))
+}
+
+async fn stamp(mut response: Response) -> Response {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    response.headers_mut().insert(SERVER_TIME, HeaderValue::from(since.as_secs()));
+    response
+}
+
+/// `POST /`: JSON-RPC. An empty body gets the list, as in the reference.
+async fn call(
+    State(dispatcher): State<Dispatcher>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    match body {
+        Ok(body) if body.is_empty() => list(headers).await,
+        Ok(body) => respond(dispatcher.body(&body).await),
+        // The reference says 400 to a body of any size; 413 tells the client what to change.
+        Err(rejection) => {
+            let reason = format!("error reading request body: {}", rejection.body_text());
+            let response = crate::dispatch::Response::to_nobody(RpcError::invalid_request(reason));
+            (rejection.status(), Json(response)).into_response()
+        }
+    }
+}
+
+/// `/method?arguments`, by GET or POST.
+async fn uri(
+    State(dispatcher): State<Dispatcher>,
+    Path(method): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let Some(route) = find(&method) else { return not_found().await };
+    let query = query.unwrap_or_default();
+    if QUERY_BYTES_MAX < query.len() {
+        return (StatusCode::URI_TOO_LONG, "the query is too long\n").into_response();
+    }
+    match serde_urlencoded::from_str::<Vec<(String, String)>>(&query) {
+        Ok(pairs) => respond(dispatcher.uri(route, &pairs).await),
+        Err(error) => {
+            let answer = Err(RpcError::invalid_params(error));
+            respond(Reply::failure(crate::dispatch::Response::to_uri(answer)))
+        }
+    }
+}
+
+/// Errors of a method are answers to a body, and failures of a call by URI: see [`Reply::failed`].
+fn respond(reply: Reply) -> Response {
+    let Reply { mut responses, lasting, failed } = reply;
+    let status = if failed { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
+    let mut response = match responses.len() {
+        0 => status.into_response(),
+        1 => (status, Json(responses.pop())).into_response(),
+        _ => (status, Json(responses)).into_response(),
+    };
+    if lasting {
+        let a_day = HeaderValue::from_static("public, max-age=86400");
+        response.headers_mut().insert(header::CACHE_CONTROL, a_day);
+    }
+    response
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
+}
+
+/// `GET /`: every method as a link.
+async fn list(headers: HeaderMap) -> Response {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    // It stands in the page, so nothing of it may be markup.
+    let host: String =
+        host.chars().filter(|it| it.is_ascii_alphanumeric() || ":.-[]".contains(*it)).collect();
+    let mut routes: Vec<&Route> = ROUTES.iter().collect();
+    routes.sort_by_key(|route| route.name);
+    let (with, without): (Vec<&Route>, Vec<&Route>) =
+        routes.into_iter().partition(|route| !route.params.is_empty());
+    let mut text = String::from("<html><body><br>Available endpoints:<br>");
+    without.iter().for_each(|route| text.push_str(&link(&format!("//{host}/{}", route.name))));
+    text.push_str("<br>Endpoints that require arguments:<br>");
+    for route in with {
+        let names: Vec<_> = route.params.iter().map(|it| format!("{}=_", it.name)).collect();
+        text.push_str(&link(&format!("//{host}/{}?{}", route.name, names.join("&amp;"))));
+    }
+    text.push_str("<br><a href=\"/explorer\">Explorer</a></body></html>");
+    Html(text).into_response()
+}
+
+fn link(address: &str) -> String {
+    format!("<a href=\"{address}\">{address}</a></br>")
+}
