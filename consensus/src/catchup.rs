@@ -37,8 +37,8 @@ pub struct CatchUp {
     asked: BTreeMap<Height, Asked>,
     blocks: BTreeMap<Height, Served>,
     bytes: usize,
-    /// The next block was handed out to be proven; these peers are to blame if it is wrong.
-    proving: Option<Vec<PeerId>>,
+    /// The next block was handed out to be proven.
+    proving: Option<Proving>,
     /// The next block is proven.
     proven: bool,
     /// Until when more blocks are expected, and whether that was still so when last asked.
@@ -68,6 +68,24 @@ struct Asked {
     peer: PeerId,
     /// Last sign of life of the peer since it was asked.
     since: Time,
+}
+
+/// Who served a block that is being proven, and who what should prove it.
+#[derive(Clone, Copy, Debug)]
+struct Proving {
+    block_from: PeerId,
+    proof_from: PeerId,
+}
+
+/// What proving a served block has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A quorum decided this block.
+    Good,
+    /// The commit is no commit: whoever sent it is to blame, and the block may be right.
+    Forged,
+    /// A quorum decided another block: whoever sent this one is to blame.
+    OfAnother,
 }
 
 #[derive(Clone, Debug)]
@@ -172,38 +190,38 @@ impl CatchUp {
             return None;
         }
         let served = self.blocks.get(&self.height)?;
-        let mut to_blame = vec![served.peer];
-        let commit = match &served.extended_commit {
-            Some(commit) => commit.clone(),
+        let (commit, proof_from) = match &served.extended_commit {
+            Some(commit) => (commit.clone(), served.peer),
             None => {
                 let next = self.blocks.get(&self.height.next())?;
-                to_blame.push(next.peer);
-                next.block.last_commit.clone().map(ExtendedCommit::plain)?
+                let commit = next.block.last_commit.clone().map(ExtendedCommit::plain)?;
+                (commit, next.peer)
             }
         };
         let block = Arc::clone(&served.block);
-        self.proving = Some(to_blame);
+        self.proving = Some(Proving { block_from: served.peer, proof_from });
         Some((block, commit))
     }
 
-    /// The block from [`CatchUp::next_ready`] is proven, or its senders are to blame.
-    pub fn verified(&mut self, height: Height, valid: bool, outputs: &mut Vec<Output>) {
-        if height != self.height {
-            return;
-        }
-        self.proven = valid;
-        if valid {
-            return;
-        }
-        for peer in self.proving.take().unwrap_or_default() {
-            if let Some(server) = self.peers.get_mut(&peer) {
-                server.caught = true;
-                server.range = None;
+    /// What became of the block from [`CatchUp::next_ready`]. Nobody is blamed for what another
+    /// peer sent.
+    pub fn verified(&mut self, height: Height, proof: Proof, outputs: &mut Vec<Output>) {
+        let Some(proving) = self.proving.filter(|_| height == self.height) else { return };
+        let (guilty, reason) = match proof {
+            Proof::Good => {
+                self.proven = true;
+                return;
             }
-            let reason = "served a block that is not proven";
-            penalise(outputs, peer, Offence::BadBlock, reason);
-            self.forget_from(peer);
+            Proof::Forged => (proving.proof_from, "served a commit that proves nothing"),
+            Proof::OfAnother => (proving.block_from, "served another block than was decided"),
+        };
+        self.proving = None;
+        if let Some(server) = self.peers.get_mut(&guilty) {
+            server.caught = true;
+            server.range = None;
         }
+        penalise(outputs, guilty, Offence::BadBlock, reason);
+        self.forget_from(guilty);
     }
 
     /// The next block that we lack is this one now.

@@ -24,7 +24,7 @@ pub mod replay;
 pub mod replica;
 pub mod snapshot;
 
-pub use catchup::CatchUp;
+pub use catchup::{CatchUp, Proof};
 pub use evidence::EvidencePool;
 pub use gossip::{Gossip, View};
 pub use input::{Alarm, Input, Judgement, Start, StoredBlock, Timeout, Wait};

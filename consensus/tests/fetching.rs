@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::{CatchUp, Config, Output, Recipients};
+use consensus::{CatchUp, Config, Output, Proof, Recipients};
 use types::{
     AppHash, Block, BlockId, ChainId, Commit, Hash, Header, Height, Message, Offence,
     PartSetHeader, PeerId, Round, Time, Version,
@@ -123,25 +123,37 @@ fn a_block_is_ready_with_the_one_after_it_and_handed_out_once() {
     let (ready, commit) = desk.catch_up.next_ready().expect("both are here");
     assert_eq!((ready.header.height, commit.block_id), (Height(1), id(1)));
     assert!(desk.catch_up.next_ready().is_none());
-    desk.catch_up.verified(Height(1), true, &mut Vec::new());
+    desk.catch_up.verified(Height(1), Proof::Good, &mut Vec::new());
     desk.catch_up.advance(Height(2));
     assert!(desk.catch_up.next_ready().is_none(), "the third is missing");
 }
 
-#[test]
-fn senders_of_a_block_that_is_not_proven_are_blamed_and_asked_no_more() {
+/// Two blocks, of which the first is proven by the second: the first from `first`, the second
+/// from `second`.
+fn served_by(first: PeerId, second: PeerId) -> Desk {
     let mut desk = Desk::new();
-    desk.connect(LIAR, 2);
-    desk.asks();
-    desk.says(LIAR, block(1));
-    desk.says(LIAR, block(2));
+    desk.connect(first, 1);
+    desk.connect(second, 2);
+    desk.says(second, Message::StatusResponse { range: Some((Height(2), Height(2))) });
+    let asked = desk.asks();
+    assert_eq!(asked, [(first, 1), (second, 2)]);
+    desk.says(first, block(1));
+    desk.says(second, block(2));
     desk.catch_up.next_ready().expect("both are here");
-    let mut outputs = Vec::new();
-    desk.catch_up.verified(Height(1), false, &mut outputs);
-    assert!(blamed(&outputs).contains(&(LIAR, Offence::BadBlock)));
-    assert_eq!(desk.asks(), []);
-    desk.connect(HONEST, 2);
-    assert_eq!(desk.asks(), [(HONEST, 1), (HONEST, 2)]);
+    desk
+}
+
+#[test]
+fn only_who_sent_a_wrong_block_or_a_forged_commit_is_blamed() {
+    let cases = [(Proof::Forged, HONEST, LIAR, 2), (Proof::OfAnother, LIAR, HONEST, 1)];
+    for (proof, first, second, wrong) in cases {
+        let mut desk = served_by(first, second);
+        let mut outputs = Vec::new();
+        desk.catch_up.verified(Height(1), proof, &mut outputs);
+        assert_eq!(blamed(&outputs), [(LIAR, Offence::BadBlock)]);
+        desk.connect(PeerId(3), 2);
+        assert_eq!(desk.asks(), [(PeerId(3), wrong)], "the honest block is kept");
+    }
 }
 
 /// The reference could be blocked for ever by a peer that claims a height and then a lower one.

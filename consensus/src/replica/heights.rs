@@ -5,7 +5,8 @@ use std::sync::Arc;
 use types::{BlockOutcome, Hash, Height, Time};
 
 use super::{Executing, Replica, tally_of, view};
-use crate::height::Deliberation;
+use crate::catchup::Proof;
+use crate::height::{Deliberation, InvalidDecision};
 use crate::output::{Announcement, Decided, Output};
 
 impl Replica {
@@ -86,12 +87,9 @@ impl Replica {
         let (height, state) = (self.current.height(), self.current.state());
         let parts = Arc::new(block.part_set());
         let id = block.id(&parts);
-        if id != commit.block_id || state.check_block(&block).is_err() {
-            return self.catch_up.verified(height, false, outputs);
-        }
         outputs.push(Output::VerifyCommit {
             height,
-            block_id: id,
+            block_id: commit.block_id,
             commit: commit.clone(),
             validators: Arc::clone(&state.validators),
             extensions_enabled: state.params.extensions_enabled(height),
@@ -108,14 +106,24 @@ impl Replica {
         valid: bool,
         outputs: &mut Vec<Output>,
     ) {
-        let asked = |it: &Decided| it.block.header.height == height && it.id.hash == block;
+        let asked =
+            |it: &Decided| it.block.header.height == height && it.commit.block_id.hash == block;
         let Some(served) = self.proving.take_if(|it| asked(it)) else { return };
         if height != self.current.height() {
             return;
         }
-        self.catch_up.verified(height, valid, outputs);
-        if !valid || self.current.is_decided() {
+        let proof = match (valid, served.id == served.commit.block_id) {
+            (true, true) => Proof::Good,
+            (false, _) => Proof::Forged,
+            (true, false) => Proof::OfAnother,
+        };
+        self.catch_up.verified(height, proof, outputs);
+        if proof != Proof::Good || self.current.is_decided() {
             return;
+        }
+        if let Err(error) = self.current.state().check_block(&served.block) {
+            let (hash, reason) = (served.id.hash, error.to_string());
+            return self.halt(InvalidDecision { height, hash, reason }.to_string(), outputs);
         }
         let (block_id, round) = (served.id, served.commit.round);
         self.current.close(round, block_id);
