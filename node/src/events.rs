@@ -130,7 +130,7 @@ impl Events {
         self.metrics.block_executed(block, interval, took);
         let round = round.map(|round| round.0).unwrap_or_default();
         let failed = outcome.tx_results.iter().filter(|result| result.code != 0).count();
-        tracing::info!(target: "state", %height, round, txs = block.txs.len(), failed,
+        tracing::info!(%height, round, txs = block.txs.len(), failed,
             hash = %block.hash(), app_hash = %outcome.app_hash, took_ms = took.as_millis() as u64,
             "executed block");
     }

@@ -44,7 +44,7 @@ pub fn run(application: &abci::Client, store: &Store, genesis: &Genesis) -> Resu
     if app_height.is_some() || state.last_block.is_some() {
         handshake.check_app_hash(&app_hash, &state)?;
     }
-    tracing::info!(target: "state", height = state.last_height().map_or(0, |it| it.0),
+    tracing::info!(height = state.last_height().map_or(0, |it| it.0),
         app_hash = %state.app_hash, "application and store stand at the same height");
     Ok(state)
 }
@@ -129,7 +129,7 @@ impl Handshake<'_> {
         let Some(tip) = tip else { return Ok(state) };
         let mut next = app_height.map_or(self.genesis.initial_height, Height::next);
         while next <= tip {
-            tracing::info!(target: "state", height = %next, %tip, "replaying a block");
+            tracing::info!(height = %next, %tip, "replaying a block");
             let outcome = self.execute(next)?;
             if state.last_height().is_some_and(|at| next <= at) {
                 self.check_same_outcome(next, &outcome)?;

@@ -17,12 +17,13 @@ use types::{ChainState, Genesis, Keyring, Round};
 
 use crate::admission::Admission;
 use crate::backend::{self, NodeBackend};
+use crate::complaint::Complaint;
 use crate::config::Config;
 use crate::driver::{self, Driver};
 use crate::events::Events;
 use crate::executor::Executor;
 use crate::handshake::{self, P2P_VERSION};
-use crate::home::{Home, NodeKey};
+use crate::home::{Home, NodeKey, load_genesis};
 use crate::metrics::{self, Metrics, Sources};
 use crate::signer::{MissingState, Signer};
 use crate::threads::{self, Queues, Table};
@@ -84,14 +85,15 @@ struct Prepared {
 
 fn prepare(options: &Options) -> Result<Prepared> {
     let (home, config) = (&options.home, &options.config);
-    let genesis = read_genesis(home, config, options.genesis_hash)?;
+    let genesis = load_genesis(&home.genesis_file(config), options.genesis_hash)?;
     let node_key = NodeKey::load(&home.node_key_file(config))?;
     let identity = ChainIdentity {
         chain_id: genesis.chain_id.clone(),
         genesis_hash: genesis.hash(),
     };
-    let store = Store::open(&home.db_dir(config).join("blocks"), &identity)?;
+    // Before the store, so that a wrong file changes nothing on disk.
     let signer = open_signer(options)?;
+    let store = Store::open(&home.db_dir(config).join("blocks"), &identity)?;
     check_signer(&store, signer.as_ref(), &genesis)?;
     let timings = Arc::new(Timings::default());
     let application = open_application(home, config)?;
@@ -108,25 +110,11 @@ fn prepare(options: &Options) -> Result<Prepared> {
     })
 }
 
-fn read_genesis(home: &Home, config: &Config, expected: Option<types::Hash>) -> Result<Genesis> {
-    let path = home.genesis_file(config);
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("{}: cannot be read; run `lockstep init` or copy the chain's", path.display())
-    })?;
-    if let Some(expected) = expected {
-        let actual = types::Hash::of(text.as_bytes());
-        if actual != expected {
-            bail!("{}: its SHA-256 is {actual}, expected {expected}", path.display());
-        }
-    }
-    Genesis::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
-}
-
 fn open_signer(options: &Options) -> Result<Option<Signer>> {
     let (home, config) = (&options.home, &options.config);
     let key = home.validator_key_file(config);
     if !key.exists() {
-        tracing::info!(target: "state", "no validator key: this node follows, and does not vote");
+        tracing::info!("no validator key: this node follows, and does not vote");
         return Ok(None);
     }
     let state = home.validator_state_file(config);
@@ -174,7 +162,15 @@ fn open_network(
         version: format!("lockstep/{}", env!("CARGO_PKG_VERSION")),
     };
     let runtime = tokio::runtime::Handle::current();
-    Ok(p2p::start(options.config.p2p(&options.home), &prepared.node_key.key, local, &runtime)?)
+    let config = options.config.p2p(&options.home);
+    p2p::start(config, &prepared.node_key.key, local, &runtime)
+        .map_err(|error| in_config(options, "p2p.laddr or its peers", &error).into())
+}
+
+/// What an operator is told who chose an address that cannot be used.
+fn in_config(options: &Options, field: &str, error: &dyn std::fmt::Display) -> Complaint {
+    let remedy = "stop what uses it, or choose another";
+    Complaint::new(options.home.config_file().display(), field, error.to_string(), remedy)
 }
 
 /// The replica as it stood, with what it had been told and had said at the current height.
@@ -237,7 +233,8 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         network: network.clone(),
         replica: queues.inputs.0.clone(),
     };
-    let rpc = open_rpc(config, &prepared, backend, rpc_runtime)?;
+    let rpc = open_rpc(config, &prepared, backend, rpc_runtime)
+        .map_err(|error| in_config(options, "rpc.laddr", &error))?;
     let watched = Sources {
         signer_syncs: prepared.signer.as_ref().map(Signer::syncs),
         timings: Arc::clone(&prepared.timings),
@@ -256,7 +253,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         ending = endings.recv() => ending.unwrap_or_else(|| Err(anyhow!("all threads ended"))),
         () = stop_signal() => Ok(()),
     };
-    tracing::info!(target: "main", "stopping");
+    tracing::info!("stopping");
     let all = async {
         drop(metrics_server);
         rpc.stop().await;
@@ -266,7 +263,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         while endings.recv().await.is_some() {}
     };
     if tokio::time::timeout(STOP_TIME_MAX, all).await.is_err() {
-        tracing::warn!(target: "main", "not everything stopped within {STOP_TIME_MAX:?}");
+        tracing::warn!("not everything stopped within {STOP_TIME_MAX:?}");
     }
     outcome
 }
@@ -334,7 +331,7 @@ fn open_rpc(
         node: Arc::new(node),
     };
     let server = rpc::start(runtime.handle(), backend, config.rpc())?;
-    tracing::info!(target: "main", address = %server.address(), "RPC is up");
+    tracing::info!(address = %server.address(), "RPC is up");
     Ok(server)
 }
 
@@ -358,7 +355,7 @@ async fn stop_signal() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        tracing::error!(target: "main", "signals cannot be received; stop the node with kill -9");
+        tracing::error!("signals cannot be received; stop the node with kill -9");
         return std::future::pending().await;
     };
     tokio::select! {
