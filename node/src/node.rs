@@ -87,10 +87,8 @@ fn prepare(options: &Options) -> Result<Prepared> {
     let (home, config) = (&options.home, &options.config);
     let genesis = load_genesis(&home.genesis_file(config), options.genesis_hash)?;
     let node_key = NodeKey::load(&home.node_key_file(config))?;
-    let identity = ChainIdentity {
-        chain_id: genesis.chain_id.clone(),
-        genesis_hash: genesis.hash(),
-    };
+    let identity =
+        ChainIdentity { chain_id: genesis.chain_id.clone(), genesis_hash: genesis.hash() };
     // Before the store, so that a wrong file changes nothing on disk.
     let signer = open_signer(options)?;
     let store = Store::open(&home.db_dir(config).join("blocks"), &identity)?;
@@ -211,7 +209,8 @@ fn first_keyring(state: &ChainState) -> Keyring {
 
 async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> Result<()> {
     let config = &options.config;
-    let metrics = Arc::new(Metrics::new(&config.instrumentation.namespace, &prepared.genesis.chain_id)?);
+    let metrics =
+        Arc::new(Metrics::new(&config.instrumentation.namespace, &prepared.genesis.chain_id)?);
     let events = Arc::new(Events::new(Arc::clone(&metrics)));
     let (network, network_events) = open_network(options, &prepared)?;
     let queues = Queues::new();
@@ -242,8 +241,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         admission: Arc::clone(&admission),
     };
     let metrics_server = metrics::serve(&config.instrumentation, metrics, watched).await?;
-    let stopping =
-        Stopping { replica: queues.inputs.0.clone(), admission: Arc::clone(&admission) };
+    let stopping = Stopping { replica: queues.inputs.0.clone(), admission: Arc::clone(&admission) };
     let (ended, mut endings) = mpsc::channel(threads::COUNT);
     let replica = restore_replica(&prepared, config)?;
     let world = World { network: network.clone(), network_events, admission, events, queues };
@@ -280,7 +278,8 @@ struct World {
 impl World {
     fn table(self, replica: Replica, prepared: Prepared) -> Table {
         let World { network, network_events, admission, events, queues } = self;
-        let Queues { inputs: (answers, inputs), tasks: (tasks_in, tasks), work: (_, work) } = queues;
+        let Queues { inputs: (answers, inputs), tasks: (tasks_in, tasks), work: (_, work) } =
+            queues;
         let Prepared { store, application, state, signer, .. } = prepared;
         let keyring = SharedKeyring::new(first_keyring(&state));
         let address = signer.as_ref().map(|signer| signer.public_key().address());
