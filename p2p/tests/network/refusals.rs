@@ -83,5 +83,5 @@ async fn a_taken_port_and_a_wrong_address_are_named() {
 fn fail_to_start(config: Config) -> StartError {
     let runtime = tokio::runtime::Handle::current();
     let started = p2p::start(config, &key(42), local("chain-a"), &runtime);
-    started.err().expect("it must not start")
+    started.expect_err("it must not start")
 }
