@@ -298,6 +298,7 @@ impl World {
         }
     }
 
+    /// Does what an output asks for. What asks for an answer is answered at once.
     fn answer(&mut self, number: usize, output: Output) -> Option<Input> {
         let now = self.now;
         let member = &mut self.members[number];
@@ -313,45 +314,12 @@ impl World {
                 member.alarms.insert(alarm.timeout, now.after(alarm.after));
             }
             Output::Sign(request) => return Some(self.sign(number, request)),
-            Output::AwaitTxs { height } => return Some(Input::TxsAvailable { height }),
-            Output::Build { height, round, state, last_commit, evidence } => {
-                let tx = types::Tx::from(format!("{height}/{round}/{number}").into_bytes());
-                let commit = last_commit.map(|commit| commit.commit());
-                let proposer = member.key.address();
-                let block = state.make_block(vec![tx], commit, evidence, proposer);
-                let parts = block.part_set();
-                let built = Some((Arc::new(block), Arc::new(parts)));
-                return Some(Input::Built { height, round, built });
-            }
-            Output::Judge { block, .. } => {
-                let (height, block) = (block.header.height, block.hash());
-                return Some(Input::Judged { height, block, judgement: Judgement::Accept });
-            }
-            Output::Extend { round, block, .. } => {
-                let extension = types::Tx::from_static(b"extension");
-                return Some(Input::Extended { height: block.header.height, round, extension });
-            }
-            Output::VerifyExtension { vote, .. } => {
-                return Some(Input::ExtensionVerified { vote, accept: true });
-            }
-            Output::VerifyCommit { height, block_id, commit, validators, .. } => {
-                let power = commit.votes().filter(|vote| vote.block_id == Some(block_id));
-                let power = power.filter_map(|vote| validators.get(vote.validator_index));
-                let power = power.fold(VotingPower::ZERO, |sum, it| sum.plus(it.power));
-                let valid = validators.quorum().reached_by(power);
-                return Some(Input::CommitVerified { height, block: block_id.hash, valid });
-            }
             Output::Decide(decided) => {
                 let height = decided.block.header.height;
                 let hash = *self.decided.entry(height).or_insert(decided.id.hash);
                 assert_eq!(hash, decided.id.hash, "agreement at height {height}");
                 let stored = StoredBlock { parts: decided.parts, commit: decided.commit };
                 member.unsynced_block = Some((height, stored));
-            }
-            Output::Execute { block, .. } => {
-                let height = block.header.height;
-                let outcome = Arc::new(outcome(&block));
-                return Some(Input::Executed { height, outcome });
             }
             Output::KeepState(state) => {
                 member.old_state = std::mem::replace(&mut member.state, state);
@@ -371,6 +339,7 @@ impl World {
                 self.caught.insert(evidence.hash());
             }
             Output::DropEvidence(_) | Output::Rekey(_) | Output::Announce(_) => {}
+            question => return ask_application(member, number, question),
         }
         None
     }
@@ -464,6 +433,42 @@ impl World {
 pub fn whole(stored: &StoredBlock) -> Block {
     let bytes = stored.parts.assemble().expect("stored blocks are whole");
     types::codec::decode_block(bytes).expect("stored blocks are sound")
+}
+
+/// The application's answer, and the mempool's and the verifier's.
+fn ask_application(member: &Member, number: usize, question: Output) -> Option<Input> {
+    Some(match question {
+        Output::AwaitTxs { height } => Input::TxsAvailable { height },
+        Output::Build { height, round, state, last_commit, evidence } => {
+            let tx = types::Tx::from(format!("{height}/{round}/{number}").into_bytes());
+            let commit = last_commit.map(|commit| commit.commit());
+            let block = state.make_block(vec![tx], commit, evidence, member.key.address());
+            let parts = block.part_set();
+            let built = Some((Arc::new(block), Arc::new(parts)));
+            Input::Built { height, round, built }
+        }
+        Output::Judge { block, .. } => {
+            let (height, block) = (block.header.height, block.hash());
+            Input::Judged { height, block, judgement: Judgement::Accept }
+        }
+        Output::Extend { round, block, .. } => {
+            let extension = types::Tx::from_static(b"extension");
+            Input::Extended { height: block.header.height, round, extension }
+        }
+        Output::VerifyExtension { vote, .. } => Input::ExtensionVerified { vote, accept: true },
+        Output::VerifyCommit { height, block_id, commit, validators, .. } => {
+            let power = commit.votes().filter(|vote| vote.block_id == Some(block_id));
+            let power = power.filter_map(|vote| validators.get(vote.validator_index));
+            let power = power.fold(VotingPower::ZERO, |sum, it| sum.plus(it.power));
+            let valid = validators.quorum().reached_by(power);
+            Input::CommitVerified { height, block: block_id.hash, valid }
+        }
+        Output::Execute { block, .. } => {
+            let (height, outcome) = (block.header.height, Arc::new(outcome(&block)));
+            Input::Executed { height, outcome }
+        }
+        _ => return None,
+    })
 }
 
 /// How others know the replica with this number.
