@@ -46,6 +46,9 @@ pub enum Fact {
     PrevotesOfAny,
     /// A quorum prevoted for this in this round; a block is here and acceptable. L36, L44.
     Polka(Option<BlockId>),
+    /// A quorum precommitted nil in this round: it decides nothing any more. A deviation: the
+    /// paper waits for the timeout of L47 here too.
+    PrecommitsOfNil,
     /// A quorum precommitted in this round, for one thing or another. L47.
     PrecommitsOfAny,
     /// Validators of more than a third have reached this round. L55.
@@ -156,6 +159,8 @@ impl Rounds {
             (Step::Precommit, Fact::Polka(Some(block_id))) => self.mark_valid(block_id),
             // L44: a polka for nil. A lock stays: the paper has no unlocking.
             (Step::Prevote, Fact::Polka(None)) => self.precommit(None),
+            // L47, L65: no block can have a quorum beside one for nil, so nothing is waited for.
+            (_, Fact::PrecommitsOfNil) => self.start(self.round.next()),
             // L47: a quorum, but not yet for one thing.
             (_, Fact::PrecommitsOfAny) if !self.waits_precommits => {
                 self.waits_precommits = true;

@@ -13,6 +13,9 @@ pub struct Config {
     pub propose: Duration,
     /// More of it for each later round.
     pub propose_delta: Duration,
+    /// For the proposal of round 0, if its proposer was silent in the last height and is in this
+    /// one: whoever is dead need not be waited for in full, and who is slow has the later rounds.
+    pub propose_silent: Duration,
     /// After a quorum of any prevotes, in round 0.
     pub prevote: Duration,
     /// More of it for each later round.
@@ -45,6 +48,7 @@ impl Default for Config {
         Self {
             propose: ms(3000),
             propose_delta: ms(500),
+            propose_silent: ms(300),
             prevote: ms(1000),
             prevote_delta: ms(500),
             precommit: ms(1000),

@@ -29,6 +29,22 @@ fn three_of_four_go_on_without_the_fourth_and_it_comes_back() {
 }
 
 #[test]
+fn a_dead_proposer_is_not_waited_for_in_full() {
+    let config = brisk();
+    let mut world = World::new(&[10; 4], config.clone(), ConsensusParams::default(), 1);
+    world.run_to(3, 20_000);
+    world.crash(0);
+    // The first turn it misses may be waited for: it was heard in the height before.
+    world.run_to(8, 20_000);
+    let begun = world.now;
+    world.run_to(20, 40_000);
+    let took = world.now.since(begun);
+    // Three of these twelve turns are its own.
+    assert!(config.propose_silent * 3 <= took, "took {took:?}: it was not missed");
+    assert!(took < config.propose, "took {took:?} in virtual time");
+}
+
+#[test]
 fn vote_extensions_are_part_of_every_commit() {
     let mut params = ConsensusParams::default();
     params.abci.extensions_from = Some(types::Height(2));

@@ -200,8 +200,16 @@ fn l61_l64_no_polka_in_time_gets_a_nil_precommit() {
 #[test]
 fn l65_l67_no_decision_in_time_begins_the_next_round() {
     let mut solo = follower();
-    let commands = ["precommit 0 nil 0 1 2", "timeout precommit 0"];
+    let commands = ["precommit 0 nil 0 1", "precommit 0 A 2", "timeout precommit 0"];
     assert_eq!(after(&mut solo, &commands), ["round 1", "wait propose 1"]);
+}
+
+/// A deviation: docs/decisions/0005.
+#[test]
+fn l65_a_quorum_of_nil_precommits_begins_the_next_round_at_once() {
+    let mut solo = follower();
+    assert_eq!(after(&mut solo, &["precommit 0 nil 0 1"]), Vec::<String>::new());
+    assert_eq!(after(&mut solo, &["precommit 0 nil 2"]), ["round 1", "wait propose 1"]);
 }
 
 #[test]

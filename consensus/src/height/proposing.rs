@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use types::{Block, BlockId, Part, PartSet, Proposal, Round, UnsignedProposal};
+use types::{Block, BlockId, Part, PartSet, Proposal, Round, UnsignedProposal, VoteKind};
 
 use super::{Deliberation, Turn};
-use crate::input::Wait;
+use crate::input::{Alarm, Wait};
 use crate::output::{Output, SignRequest};
 use crate::proposals::Taken;
 use crate::replay::Record;
@@ -57,10 +57,33 @@ impl Deliberation {
     pub(super) fn open_round(&mut self, turn: &mut Turn<'_>) {
         self.quiet = false;
         let round = self.rounds.round();
-        self.schedule(turn, Wait::Propose, round);
+        let mut after = turn.config.after(Wait::Propose, round);
+        if round == Round::FIRST && self.proposer_is_silent() {
+            after = after.min(turn.config.propose_silent);
+        }
+        let timeout = self.timeout(Wait::Propose, round);
+        turn.outputs.push(Output::Schedule(Alarm { timeout, after }));
         if self.is_proposer() && self.proposals.of(round).is_none() {
             self.propose(turn, round);
         }
+    }
+
+    /// Whether nothing was heard of the proposer since the last height began, though a quorum of
+    /// the others was heard. Only shortens a wait, so a wrong guess costs a round at most.
+    fn proposer_is_silent(&self) -> bool {
+        let address = self.proposer();
+        let last = self.state.last_block.as_ref().zip(self.last_commit());
+        let Some((last, precommits)) = last else { return false };
+        let Some((index, _)) = last.validators.find(&address) else { return false };
+        let here = self.state.validators.find(&address);
+        let voted = |kind| {
+            let tally = self.votes.tally(Round::FIRST, kind);
+            here.is_some_and(|(index, _)| tally.is_some_and(|it| it.have().has(index.0 as usize)))
+        };
+        precommits.any_quorum()
+            && !precommits.have().has(index.0 as usize)
+            && !voted(VoteKind::Prevote)
+            && !voted(VoteKind::Precommit)
     }
 
     /// Takes up after a crash what the current round waits for.

@@ -47,9 +47,13 @@ impl Deliberation {
                 facts.push(Fact::PrevotesOfAny);
             }
         }
-        let precommits = self.votes.tally(round, VoteKind::Precommit);
-        if precommits.is_some_and(Tally::any_quorum) {
-            facts.push(Fact::PrecommitsOfAny);
+        if let Some(precommits) = self.votes.tally(round, VoteKind::Precommit) {
+            if precommits.polka() == Some(None) {
+                facts.push(Fact::PrecommitsOfNil);
+            }
+            if precommits.any_quorum() {
+                facts.push(Fact::PrecommitsOfAny);
+            }
         }
         facts
     }

@@ -158,6 +158,6 @@ impl Plan {
     }
 
     fn address(&self, index: u16, network_id: &str) -> String {
-        format!("/ip4/127.0.0.1/udp/{}/quic-v1/p2p/{network_id}", self.port(index))
+        format!("/ip4/127.0.0.1/tcp/{}/p2p/{network_id}", self.port(index))
     }
 }

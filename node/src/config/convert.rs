@@ -18,6 +18,7 @@ impl Config {
         consensus::timeouts::Config {
             propose: section.timeout_propose,
             propose_delta: section.timeout_propose_delta,
+            propose_silent: self.lockstep.silent_proposer_timeout,
             prevote: section.timeout_prevote,
             prevote_delta: section.timeout_prevote_delta,
             precommit: section.timeout_precommit,

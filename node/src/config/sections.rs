@@ -294,6 +294,9 @@ impl Default for Instrumentation {
 pub struct Lockstep {
     /// Peer ids that alone may connect, for a permissioned network; empty: anybody.
     pub allowed_peers: Vec<String>,
+    /// How long to wait for the first proposal of a validator that was silent in the last height.
+    #[serde(with = "duration")]
+    pub silent_proposer_timeout: Duration,
     /// How often what may have been lost is offered again.
     #[serde(with = "duration")]
     pub gossip_interval: Duration,
@@ -310,6 +313,7 @@ impl Default for Lockstep {
         let timeouts = consensus::timeouts::Config::default();
         Self {
             allowed_peers: Vec::new(),
+            silent_proposer_timeout: timeouts.propose_silent,
             gossip_interval: timeouts.gossip,
             relay_delay: timeouts.relay,
             catch_up_timeout: timeouts.catch_up,
