@@ -264,4 +264,3 @@ impl Admission {
         drop(self.work.send(Work::Stop));
     }
 }
-

@@ -181,10 +181,9 @@ impl Executor {
             .map(|piece| types::codec::encode_evidence(piece).len() as u64)
             .sum::<u64>();
         let txs_bytes_max = state.txs_bytes_max(evidence_bytes);
-        let reaped = self.admission.reap(BlockLimits {
-            bytes_max: txs_bytes_max,
-            gas_max: state.params.block.gas_max,
-        });
+        let reaped = self
+            .admission
+            .reap(BlockLimits { bytes_max: txs_bytes_max, gas_max: state.params.block.gas_max });
         let commit = last_commit.as_ref().map(ExtendedCommit::commit);
         // The block's time and next validators are asked before its transactions are known.
         let frame = state.make_block(vec![], commit.clone(), evidence.clone(), proposer);
@@ -255,7 +254,8 @@ impl Executor {
     fn execute(&self, state: &ChainState, block: &Arc<Block>) -> Result<Arc<BlockOutcome>> {
         let started = Instant::now();
         let height = block.header.height;
-        let outcome = Arc::new(finalize(&self.application, &self.store, block, last_validators(state))?);
+        let outcome =
+            Arc::new(finalize(&self.application, &self.store, block, last_validators(state))?);
         crash::point("after-outcome");
         let committed = self.admission.quietly(|| self.application.commit())?;
         crash::point("after-commit");
@@ -306,7 +306,6 @@ pub fn finalize(
     step.write(Durable::Now).context("the store failed; the node stops and must be restarted")?;
     Ok(outcome)
 }
-
 
 /// A block as the application is told of it.
 fn request_of(state: &ChainState, block: &Block) -> BlockRequest {

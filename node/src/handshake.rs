@@ -37,9 +37,7 @@ pub fn run(application: &abci::Client, store: &Store, genesis: &Genesis) -> Resu
     let stored = store.range()?;
     handshake.check_heights(app_height, stored, &state)?;
     let state = handshake.replay(app_height, stored.map(|(_, tip)| tip), state)?;
-    let app_hash = application
-        .info(&InfoRequest::default())?
-        .last_block_app_hash;
+    let app_hash = application.info(&InfoRequest::default())?.last_block_app_hash;
     // Before the first block an application may not have said anything about its state yet.
     if app_height.is_some() || state.last_block.is_some() {
         handshake.check_app_hash(&app_hash, &state)?;
@@ -161,7 +159,7 @@ impl Handshake<'_> {
             _ => None,
         };
         let known = self.store.outcome(height)?;
-                let outcome = finalize(self.application, self.store, &block, last_validators.as_ref())?;
+        let outcome = finalize(self.application, self.store, &block, last_validators.as_ref())?;
         if let Some(known) = known {
             ensure!(
                 known.app_hash == outcome.app_hash
