@@ -26,6 +26,7 @@ use crate::verifier::SharedKeyring;
 const INPUTS_AT_ONCE_MAX: usize = 256;
 
 /// What the replica thread is told.
+#[expect(clippy::large_enum_variant, reason = "nearly all are inputs; a box would cost each")]
 pub enum Event {
     /// Something happened to the replica.
     Input(Input),

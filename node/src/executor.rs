@@ -176,10 +176,7 @@ impl Executor {
     ) -> Result<Input> {
         let height = state.next_height();
         let proposer = self.address.context("a node without a key was asked to propose")?;
-        let evidence_bytes = evidence
-            .iter()
-            .map(|piece| types::codec::encode_evidence(piece).len() as u64)
-            .sum::<u64>();
+        let evidence_bytes = types::evidence::encoded_bytes(&evidence);
         let txs_bytes_max = state.txs_bytes_max(evidence_bytes);
         let reaped = self
             .admission
@@ -261,17 +258,20 @@ impl Executor {
         crash::point("after-commit");
         self.admission.decided(height, &block.txs, &outcome);
         self.events.block_executed(block, &outcome, started.elapsed());
-        self.forget_below(committed.retain_height)?;
+        self.forget_below(state, committed.retain_height)?;
         Ok(outcome)
     }
 
-    /// Prunes what the application no longer needs.
-    fn forget_below(&self, retain: Option<Height>) -> Result<()> {
+    /// Prunes what neither the application nor the proof of misbehaviour needs any more.
+    fn forget_below(&self, state: &ChainState, retain: Option<Height>) -> Result<()> {
         let Some(retain) = retain else { return Ok(()) };
         let Some((base, tip)) = self.store.range()? else { return Ok(()) };
         if tip < retain {
             bail!("the application asked to keep blocks from height {retain}, the last is {tip}");
         }
+        // Evidence is checked against the validators and the time of its height.
+        let provable = Height(tip.0.saturating_sub(state.params.evidence.age_blocks_max).max(1));
+        let retain = retain.min(provable);
         if base < retain {
             self.store.prune(retain)?;
         }
