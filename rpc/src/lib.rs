@@ -13,6 +13,7 @@ mod http;
 pub mod page;
 pub mod params;
 mod patient;
+pub mod quotes;
 pub mod server;
 
 pub mod blocks;

@@ -58,14 +58,22 @@ impl Place {
     fn after(self, byte: u8) -> Place {
         match self {
             Place::Method(seen) if byte == GET[seen] => {
-                if seen + 1 < GET.len() { Place::Method(seen + 1) } else { Place::Line }
+                if seen + 1 < GET.len() {
+                    Place::Method(seen + 1)
+                } else {
+                    Place::Line
+                }
             }
             // Blank lines before a request are allowed.
             Place::Method(0) if byte == b'\r' || byte == b'\n' => Place::Method(0),
             Place::Line if byte == b'\n' => Place::Headers(2),
             Place::Line => Place::Line,
             Place::Headers(seen) if byte == BLANK_LINE[seen] => {
-                if seen + 1 < BLANK_LINE.len() { Place::Headers(seen + 1) } else { Place::Method(0) }
+                if seen + 1 < BLANK_LINE.len() {
+                    Place::Headers(seen + 1)
+                } else {
+                    Place::Method(0)
+                }
             }
             Place::Headers(_) => Place::Headers(usize::from(byte == b'\r')),
             Place::Method(_) | Place::Through => Place::Through,

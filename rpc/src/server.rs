@@ -21,6 +21,7 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::http::router;
 use crate::patient::Patient;
+use crate::quotes::Escaping;
 
 /// How long open requests may take to end when the server stops.
 const STOP_TIME_MAX: Duration = Duration::from_millis(500);
@@ -128,7 +129,7 @@ async fn serve(stream: TcpStream, router: Router, config: &Config, stop: Cancell
         .timer(TokioTimer::new())
         .header_read_timeout(config.read_timeout)
         .max_buf_size(config.header_bytes_max.max(HEADER_BYTES_MIN))
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Escaping::new(stream)), TowerToHyperService::new(router));
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => {

@@ -96,7 +96,8 @@ export function size(bytes) {
 export function clock(rfc3339) {
   const time = new Date(rfc3339);
   if (Number.isNaN(time.getTime()) || time.getUTCFullYear() < 1970) return "—";
-  const day = time.toDateString() === new Date().toDateString() ? "" : `${time.toLocaleDateString()} `;
+  const isToday = time.toDateString() === new Date().toDateString();
+  const day = isToday ? "" : `${time.toLocaleDateString()} `;
   const millis = String(time.getMilliseconds()).padStart(3, "0");
   return `${day}${time.toLocaleTimeString("en-GB")}.${millis}`;
 }

@@ -20,7 +20,8 @@ function element(name, attributes, ...children) {
 const link = (address, ...text) => element("a", { href: `#/${address}` }, ...text);
 const code = (text, shown = text) => element("code", { title: text }, shown);
 const blockLink = (height) => link(`block/${height}`, count(height));
-const section = (title, ...children) => element("section", {}, element("h2", {}, title), ...children);
+const section = (title, ...children) =>
+  element("section", {}, element("h2", {}, title), ...children);
 
 function table(heads, rows, none = "Nothing yet.") {
   if (rows.length === 0) return element("p", { class: "none" }, none);
@@ -39,6 +40,8 @@ function cards(pairs) {
   return element("div", { class: "cards" }, pairs.map(([name, value]) =>
     element("div", { class: "card" }, element("span", {}, name), element("strong", {}, value))));
 }
+
+const tag = (text) => element("span", { class: "tag" }, text);
 
 function bar(part, whole) {
   const filled = element("span", {});
@@ -94,13 +97,14 @@ const block = {
     const height = Number(header.height);
     const txs = data.txs.map((tx, index) => [
       String(index),
-      hashes[index] ? link(`tx/${hashes[index]}`, code(hashes[index], short(hashes[index], 12))) : "—",
+      txLink(hashes[index]),
       outcome(results?.txs_results?.[index]), element("code", { class: "long" }, readable(tx)),
     ]);
     const signatures = commit.signed_header.commit.signatures.map((signature, index) => [
       code(validators[index]?.address ?? signature.validator_address),
       count(validators[index]?.voting_power ?? 0), FLAGS[signature.block_id_flag],
-      clock(signature.timestamp), code(signature.signature ?? "", short(signature.signature ?? "—", 16)),
+      clock(signature.timestamp),
+      code(signature.signature ?? "", short(signature.signature ?? "—", 16)),
     ]);
     return [
       element("h1", {}, `Block ${count(height)}`,
@@ -121,6 +125,10 @@ const block = {
   },
   still: true,
 };
+
+function txLink(hash) {
+  return hash === null ? "—" : link(`tx/${hash}`, code(hash, short(hash, 12)));
+}
 
 function outcome(result) {
   if (!result) return "—";
@@ -159,8 +167,7 @@ const validators = {
   show: ({ set, proposer }) => {
     const total = set.validators.reduce((sum, it) => sum + Number(it.voting_power), 0);
     const rows = set.validators.map((it) => [
-      [code(it.address), it.address === proposer ? element("span", { class: "tag" }, "proposer") : null]
-        .filter(Boolean),
+      [code(it.address), it.address === proposer ? tag("proposer") : ""],
       count(it.voting_power), bar(Number(it.voting_power), total), count(it.proposer_priority),
       code(it.pub_key.value, short(it.pub_key.value, 14)),
     ]);
@@ -174,7 +181,8 @@ const validators = {
 function mark(vote) {
   if (vote === "nil-Vote") return element("span", { class: "mark", title: "not seen" }, "·");
   const forNil = vote.split(" ")[2] === "000000000000";
-  return element("span", { class: forNil ? "mark bad" : "mark good", title: vote }, forNil ? "○" : "●");
+  const [kind, sign] = forNil ? ["bad", "○"] : ["good", "●"];
+  return element("span", { class: `mark ${kind}`, title: vote }, sign);
 }
 
 const consensus = {
@@ -188,9 +196,8 @@ const consensus = {
       ])),
       element("p", { class: "none" }, `Prevotes ${votes.prevotes_bit_array}. `,
         `Precommits ${votes.precommits_bit_array}.`)));
-    const places = peers.map(({ node_address, peer_state }) => [
-      code(node_address), count(peer_state.round_state.height), String(peer_state.round_state.round),
-      STEPS[peer_state.round_state.step - 1] ?? "—",
+    const places = peers.map(({ node_address, peer_state: { round_state: its } }) => [
+      code(node_address), count(its.height), String(its.round), STEPS[its.step - 1] ?? "—",
     ]);
     const heldIn = (round) => (round < 0 ? "nothing" : `a block of round ${round}`);
     return [
@@ -198,7 +205,8 @@ const consensus = {
         ["Step", STEPS[state.step - 1] ?? "—"], ["Locked", heldIn(state.locked_round)],
         ["Valid", heldIn(state.valid_round)]]),
       rounds,
-      section("Where the peers are", table(["Peer", "Height", "Round", "Step"], places, "No peers.")),
+      section("Where the peers are",
+        table(["Peer", "Height", "Round", "Step"], places, "No peers.")),
     ];
   },
 };
@@ -212,7 +220,8 @@ const network = {
     ]);
     return { status, net, pool };
   },
-  show: ({ status: { node_info: node, sync_info: sync, validator_info: validator }, net, pool }) => {
+  show: ({ status, net, pool }) => {
+    const { node_info: node, sync_info: sync, validator_info: validator } = status;
     const peers = net.peers.map(({ node_info, is_outbound, connection_status, remote_ip }) => [
       node_info.moniker || "—", code(node_info.id, short(node_info.id, 12)), remote_ip,
       is_outbound ? "we" : "they", size(connection_status.SendMonitor.Bytes),
@@ -237,7 +246,8 @@ const network = {
 };
 
 function form(label, placeholder, button, answer) {
-  const field = element("input", { placeholder, "aria-label": label, required: "", spellcheck: "false" });
+  const field = element("input",
+    { placeholder, "aria-label": label, required: "", spellcheck: "false" });
   const place = element("div", { role: "status" });
   const submit = element("button", {}, button);
   const made = element("form", { class: "ask" }, field, submit);
@@ -348,7 +358,8 @@ document.getElementById("search").addEventListener("submit", async (event) => {
     location.hash = `#/block/${wanted}`;
   } else if (/^[0-9a-f]{64}$/i.test(wanted)) {
     const found = await call("header_by_hash", { hash: wanted }).catch(() => null);
-    location.hash = found?.header ? `#/block/${found.header.height}` : `#/tx/${wanted.toUpperCase()}`;
+    const height = found?.header?.height;
+    location.hash = height ? `#/block/${height}` : `#/tx/${wanted.toUpperCase()}`;
   } else {
     trouble.textContent = "Neither a height nor a hash of 64 hex digits.";
     trouble.hidden = false;

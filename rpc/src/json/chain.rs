@@ -126,7 +126,8 @@ pub fn peer(peer: &Peer) -> Value {
             "version": peer.version,
             "channels": "",
             "moniker": peer.moniker,
-            "other": {"tx_index": "", "rpc_address": "", "peer_id": peer.peer_id},
+            // It does not say whether it indexes, and clients know no third answer.
+            "other": {"tx_index": "off", "rpc_address": "", "peer_id": peer.peer_id},
         },
         "is_outbound": peer.is_outbound,
         "connection_status": {

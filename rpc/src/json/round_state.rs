@@ -21,7 +21,7 @@ pub fn simple(state: &RoundState) -> Value {
         "proposal_block_hash": hash(state.proposal_block.as_ref().map(|id| &id.hash)),
         "locked_block_hash": hash(state.locked.as_ref().map(|(_, id)| &id.hash)),
         "valid_block_hash": hash(state.valid.as_ref().map(|(_, id)| &id.hash)),
-        "height_vote_set": votes(&state.votes, &state.validators),
+        "height_vote_set": votes(state),
         "proposer": {
             "address": state.proposer.to_string(),
             "index": proposer.map_or(0, |(index, _)| index.0),
@@ -63,7 +63,7 @@ pub fn full(state: &RoundState) -> Value {
         "valid_round": round_of(&state.valid),
         "valid_block": Value::Null,
         "valid_block_parts": Value::Null,
-        "votes": votes(&state.votes, &state.validators),
+        "votes": votes(state),
         "commit_round": -1,
         "last_commit": {
             "votes": state.last_commit.iter().map(vote_text).collect::<Vec<_>>(),
@@ -102,17 +102,22 @@ pub fn peer(state: &PeerRoundState) -> Value {
     })
 }
 
-fn votes(rounds: &[RoundVotes], validators: &ValidatorSet) -> Value {
+/// The rounds that have votes, and the current one in any case.
+fn votes(state: &RoundState) -> Value {
+    let nobody = vec![None; state.validators.count()];
+    let silent = RoundVotes { round: state.round, prevotes: nobody.clone(), precommits: nobody };
+    let is_silent = state.votes.iter().all(|it| it.round != state.round);
+    let rounds = state.votes.iter().chain(is_silent.then_some(&silent));
     let shape = |it: &RoundVotes| {
         json!({
             "round": it.round.0,
             "prevotes": it.prevotes.iter().map(vote_text).collect::<Vec<_>>(),
-            "prevotes_bit_array": bit_array_text(&it.prevotes, validators),
+            "prevotes_bit_array": bit_array_text(&it.prevotes, &state.validators),
             "precommits": it.precommits.iter().map(vote_text).collect::<Vec<_>>(),
-            "precommits_bit_array": bit_array_text(&it.precommits, validators),
+            "precommits_bit_array": bit_array_text(&it.precommits, &state.validators),
         })
     };
-    Value::Array(rounds.iter().map(shape).collect())
+    Value::Array(rounds.map(shape).collect())
 }
 
 /// Who has voted, and how much of the power that is: `BA{4:xx_x} 30/40 = 0.75`.

@@ -1,0 +1,12 @@
+//! The RPC over real sockets: a chain of real blocks behind it, and four kinds of clients before
+//! it, among them hostile ones.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod calls;
+mod chain;
+mod client;
+mod fixtures;
+mod guards;
+mod served;
+mod wire;

@@ -1,0 +1,248 @@
+//! A node that is a chain, a list of pending transactions and two peers, served on a free port.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use abci::{Application, CheckTxKind, CheckTxRequest, Connections};
+use rpc::backend::{
+    DecidedTx, Identity, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
+};
+use rpc::{Backend, Config, Node, Server};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use types::message::WireStep;
+use types::{BitArray, Height, Round, Tx, TxHash, TxResult, VoteKind};
+
+use crate::chain::Chain;
+
+/// How many blocks there are at first.
+pub const BLOCKS: u64 = 12;
+
+/// What a node does with transactions that CheckTx lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// Puts each in a block of its own, at once.
+    Decides,
+    /// Keeps them waiting for ever.
+    Waits,
+    /// Refuses them all.
+    Full,
+}
+
+struct Inner {
+    chain: Chain,
+    pending: Vec<Tx>,
+    waiting: BTreeMap<TxHash, Vec<oneshot::Sender<DecidedTx>>>,
+}
+
+/// The node behind the RPC.
+pub struct TestNode {
+    identity: Identity,
+    mood: Mood,
+    inner: Mutex<Inner>,
+}
+
+/// A node that is served. Stops when dropped.
+pub struct Served {
+    /// Where.
+    pub address: SocketAddr,
+    /// What.
+    pub node: Arc<TestNode>,
+    server: Option<Server>,
+    runtime: Runtime,
+}
+
+impl Served {
+    /// A node in this mood, with the limits of `config`.
+    pub fn start(mood: Mood, config: Config) -> Self {
+        let mut chain = Chain::new();
+        for height in 1..=BLOCKS {
+            let txs = if height == 3 { vec!["tx0=value", "tx1=value"] } else { vec![] };
+            chain.decide(txs.into_iter().map(Tx::from).collect());
+        }
+        let node = Arc::new(TestNode {
+            identity: identity(&chain),
+            mood,
+            inner: Mutex::new(Inner { pending: vec![], waiting: BTreeMap::new(), chain }),
+        });
+        let backend = node.backend();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.unwrap();
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
+        let server = rpc::start(runtime.handle(), backend, config).unwrap();
+        Self { address: server.address(), node, server: Some(server), runtime }
+    }
+
+    /// A node that decides, with the defaults.
+    pub fn plain() -> Self {
+        Self::start(Mood::Decides, Config::default())
+    }
+
+    /// Waits for something on the server's runtime.
+    pub fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.runtime.block_on(work)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            self.runtime.block_on(server.stop());
+        }
+    }
+}
+
+impl TestNode {
+    fn backend(self: &Arc<Self>) -> Backend {
+        let inner = self.inner.lock().unwrap();
+        let application: Arc<dyn Application> = inner.chain.application.clone();
+        Backend {
+            store: inner.chain.store.clone(),
+            application: Connections::local(application, Arc::default()),
+            genesis: Arc::new(inner.chain.genesis.clone()),
+            node: Arc::clone(self) as Arc<dyn Node>,
+        }
+    }
+
+    /// How many clients wait for a transaction.
+    pub fn waiting_count(&self) -> usize {
+        self.inner.lock().unwrap().waiting.values().map(Vec::len).sum()
+    }
+}
+
+impl Node for TestNode {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn catching_up(&self) -> bool {
+        false
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        ["first", "second"].map(peer).to_vec()
+    }
+
+    fn consensus(&self) -> Option<RoundState> {
+        Some(round_state(&self.inner.lock().unwrap().chain))
+    }
+
+    fn submit(&self, tx: Tx) -> Result<TxResult, SubmitError> {
+        if self.mood == Mood::Full {
+            return Err(SubmitError { reason: "mempool is full".to_owned() });
+        }
+        let inner = &mut *self.inner.lock().unwrap();
+        let request = CheckTxRequest { tx: tx.clone(), kind: CheckTxKind::New };
+        let checked = inner.chain.application.check_tx(&request).unwrap();
+        if checked.code != 0 {
+            return Ok(checked);
+        }
+        if self.mood == Mood::Waits {
+            inner.pending.push(tx);
+            return Ok(checked);
+        }
+        let (height, outcome) = inner.chain.decide(vec![tx.clone()]);
+        for sender in inner.waiting.remove(&TxHash::of(&tx)).unwrap_or_default() {
+            let result = outcome.tx_results[0].clone();
+            sender.send(DecidedTx { height, index: 0, result }).unwrap();
+        }
+        Ok(checked)
+    }
+
+    fn submit_later(&self, tx: Tx) -> Result<(), SubmitError> {
+        self.submit(tx).map(|_| ())
+    }
+
+    fn wait_for(&self, tx: TxHash) -> oneshot::Receiver<DecidedTx> {
+        let (sender, receiver) = oneshot::channel();
+        self.inner.lock().unwrap().waiting.entry(tx).or_default().push(sender);
+        receiver
+    }
+
+    fn give_up(&self, tx: TxHash) {
+        let mut inner = self.inner.lock().unwrap();
+        if let Some(senders) = inner.waiting.get_mut(&tx) {
+            senders.retain(|sender| !sender.is_closed());
+        }
+    }
+
+    fn pending(&self, limit: usize) -> Pending {
+        let inner = self.inner.lock().unwrap();
+        Pending {
+            txs: inner.pending.iter().take(limit).cloned().collect(),
+            total: inner.pending.len(),
+            total_bytes: inner.pending.iter().map(|tx| tx.len() as u64).sum(),
+        }
+    }
+}
+
+fn identity(chain: &Chain) -> Identity {
+    Identity {
+        node_id: "cf4a66aa29e5123abfdfbdf485da6788bb8e46d1".to_owned(),
+        peer_id: "12D3KooW".to_owned(),
+        listen_address: "tcp://0.0.0.0:26656".to_owned(),
+        rpc_address: "tcp://0.0.0.0:26657".to_owned(),
+        moniker: "tester".to_owned(),
+        version: "0.38.0".to_owned(),
+        lockstep_version: "0.1.0".to_owned(),
+        channels: "2021222330384060".to_owned(),
+        p2p_version: 8,
+        validator_key: Some(chain.validator_key()),
+        tx_index: true,
+    }
+}
+
+fn peer(moniker: &str) -> Peer {
+    Peer {
+        node_id: "0011223344556677889900112233445566778899".to_owned(),
+        peer_id: "12D3KooX".to_owned(),
+        listen_address: "tcp://10.0.0.2:26656".to_owned(),
+        moniker: moniker.to_owned(),
+        version: "0.38.0".to_owned(),
+        network: "rpc-test".to_owned(),
+        remote_ip: "10.0.0.2".to_owned(),
+        is_outbound: true,
+        connected_at: SystemTime::now() - Duration::from_secs(60),
+        sent_bytes: 1000,
+        received_bytes: 2000,
+    }
+}
+
+/// The next height, in which one validator of four has prevoted nil.
+fn round_state(chain: &Chain) -> RoundState {
+    let validators = chain.state.validators.clone();
+    let height = chain.state.next_height();
+    let time = chain.state.last_block_time;
+    let mut prevotes = vec![None; validators.count()];
+    prevotes[1] = Some(chain.vote(&validators, VoteKind::Prevote, height, None, 1, time));
+    let votes =
+        RoundVotes { round: Round::FIRST, precommits: vec![None; validators.count()], prevotes };
+    RoundState {
+        height,
+        round: Round::FIRST,
+        step: WireStep::Prevote,
+        start_time: time,
+        commit_time: Some(time),
+        proposer: validators.proposer().address,
+        proposal: None,
+        proposal_block: None,
+        proposal_parts: None,
+        locked: None,
+        valid: None,
+        votes: vec![votes],
+        last_commit: vec![None; validators.count()],
+        peers: vec![PeerRoundState {
+            node_address: "0011223344556677889900112233445566778899@10.0.0.2".to_owned(),
+            height: Height(height.0 - 1),
+            round: Round::FIRST,
+            step: WireStep::Commit,
+            proposal_parts: None,
+            prevotes: Some(BitArray::new(validators.count())),
+            precommits: None,
+        }],
+        validators,
+    }
+}
