@@ -13,7 +13,6 @@ use anyhow::{Context, Result, bail};
 use consensus::{Input, Judgement, Output};
 use mempool::BlockLimits;
 use storage::{Durable, Store};
-use types::commit::Demand;
 use types::{
     Block, BlockId, BlockOutcome, ChainState, Evidence, ExtendedCommit, Hash, Height, PartSet,
     Round, ValidatorSet, Vote,
@@ -23,7 +22,7 @@ use crate::admission::Admission;
 use crate::crash;
 use crate::driver::Event;
 use crate::events::Events;
-use crate::verifier::check_evidence;
+use crate::verifier::{SharedMemory, check_evidence};
 
 /// One thing to do for the replica.
 pub enum Task {
@@ -110,6 +109,8 @@ pub struct Executor {
     pub chain_id: types::ChainId,
     /// Outcomes are kept here before the application commits.
     pub store: Store,
+    /// Signatures that were checked already, as votes.
+    pub memory: SharedMemory,
     /// Where transactions come from, and who is told which were decided.
     pub admission: Arc<Admission>,
     /// Who proposes here, if this node has a key.
@@ -209,12 +210,11 @@ impl Executor {
     /// Checks the signatures inside a block, then asks the application.
     fn judge(&self, state: &ChainState, block: &Block) -> Result<Judgement> {
         if let (Some(commit), Some(last)) = (&block.last_commit, &state.last_block) {
-            let checked = commit.verify(
+            let checked = commit.verify_remembering(
                 &state.chain_id,
                 &last.validators,
-                last.height,
-                &last.id,
-                Demand::Full,
+                (last.height, &last.id),
+                &mut self.memory.lock(),
             );
             if let Err(error) = checked {
                 tracing::warn!(height = %block.header.height, %error, "a proposal's last commit");

@@ -27,7 +27,7 @@ use crate::home::{Home, NodeKey, load_genesis};
 use crate::metrics::{self, Metrics, Sources};
 use crate::signer::{MissingState, Signer};
 use crate::threads::{self, Queues, Table};
-use crate::verifier::{SharedKeyring, Verifier};
+use crate::verifier::{SharedKeyring, SharedMemory, Verifier};
 
 /// How long a stop may take before the process ends anyway.
 const STOP_TIME_MAX: Duration = Duration::from_millis(1800);
@@ -282,11 +282,13 @@ impl World {
             queues;
         let Prepared { store, application, state, signer, .. } = prepared;
         let keyring = SharedKeyring::new(first_keyring(&state));
+        let memory = SharedMemory::default();
         let address = signer.as_ref().map(|signer| signer.public_key().address());
         let executor = Executor {
             application: application.consensus,
             chain_id: state.chain_id.clone(),
             store: store.clone(),
+            memory: memory.clone(),
             admission: Arc::clone(&admission),
             address,
             events: Arc::clone(&events),
@@ -296,6 +298,7 @@ impl World {
             network: network_events,
             peers: network.clone(),
             keyring: keyring.clone(),
+            memory,
             store: store.clone(),
             admission: Arc::clone(&admission),
             replica: answers.clone(),

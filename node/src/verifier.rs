@@ -2,7 +2,7 @@
 //! each message goes to the room that it concerns.
 
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use consensus::Input;
@@ -47,6 +47,20 @@ impl SharedKeyring {
     }
 }
 
+/// Signatures that were found right, for all who check some: a precommit is checked once, not again
+/// in the next block's last commit.
+#[derive(Clone, Default)]
+pub struct SharedMemory {
+    remembered: Arc<Mutex<Remembered>>,
+}
+
+impl SharedMemory {
+    /// Looks things up, and adds to them. Held for the length of one batch.
+    pub fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Turns network events into inputs.
 pub struct Verifier {
     /// The peers' events.
@@ -55,6 +69,8 @@ pub struct Verifier {
     pub peers: p2p::Handle,
     /// What to check with.
     pub keyring: SharedKeyring,
+    /// What was checked already.
+    pub memory: SharedMemory,
     /// What evidence is checked against.
     pub store: Store,
     /// Where transactions go.
@@ -66,21 +82,20 @@ pub struct Verifier {
 impl Verifier {
     /// Works until the network or the replica is gone.
     pub fn run(mut self) {
-        let mut remembered = Remembered::default();
         while let Some(first) = self.network.blocking_recv() {
             let mut senders = vec![];
             let mut messages = vec![];
             let mut next = Some(first);
             let mut taken = 0;
             while let Some(event) = next {
-                if !self.sort(event, &mut senders, &mut messages, &mut remembered) {
+                if !self.sort(event, &mut senders, &mut messages) {
                     return;
                 }
                 taken += 1;
                 let more = taken < EVENTS_AT_ONCE_MAX;
                 next = if more { self.network.try_recv().ok() } else { None };
             }
-            if !self.pass_on(&mut senders, &mut messages, &mut remembered) {
+            if !self.pass_on(&mut senders, &mut messages) {
                 return;
             }
         }
@@ -92,7 +107,6 @@ impl Verifier {
         event: p2p::Event,
         senders: &mut Vec<PeerId>,
         messages: &mut Vec<Message>,
-        remembered: &mut Remembered,
     ) -> bool {
         match event {
             p2p::Event::Up { peer, .. } => {
@@ -102,7 +116,7 @@ impl Verifier {
             p2p::Event::Down { peer, .. } => {
                 self.admission.peer_down(peer);
                 // What it said before it left comes first.
-                self.pass_on(senders, messages, remembered)
+                self.pass_on(senders, messages)
                     && self.replica.send(Event::Input(Input::PeerDown(peer))).is_ok()
             }
             p2p::Event::Messages { peer, messages: said } => {
@@ -150,16 +164,12 @@ impl Verifier {
     }
 
     /// Checks the signatures of what was gathered, and hands it to the replica in order.
-    fn pass_on(
-        &self,
-        senders: &mut Vec<PeerId>,
-        messages: &mut Vec<Message>,
-        remembered: &mut Remembered,
-    ) -> bool {
+    fn pass_on(&self, senders: &mut Vec<PeerId>, messages: &mut Vec<Message>) -> bool {
         if messages.is_empty() {
             return true;
         }
-        let verdicts = self.keyring.now().verify(std::mem::take(messages), remembered);
+        let keyring = self.keyring.now();
+        let verdicts = keyring.verify(std::mem::take(messages), &mut self.memory.lock());
         for (peer, verdict) in std::mem::take(senders).into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Verified(message) => {

@@ -9,6 +9,7 @@ use crate::keys::{Claim, Signature, verify_batch};
 use crate::power::{Quorum, VotingPower};
 use crate::time::Time;
 use crate::validator::{Validator, ValidatorIndex, ValidatorSet};
+use crate::verified::Remembered;
 use crate::vote::{Extension, Vote, VoteKind};
 
 /// What became of one validator's precommit.
@@ -263,7 +264,23 @@ impl Commit {
         demand: Demand,
     ) -> Result<(), CommitError> {
         let signers = self.signers(validators, height, block_id, demand)?;
-        check_signatures(self.entries(chain_id, signers))
+        check_signatures(self.entries(chain_id, signers), verify_batch)
+    }
+
+    /// As [`Commit::verify`] with [`Demand::Full`]; signatures that were found right before, most
+    /// likely as votes, are not checked again.
+    ///
+    /// # Errors
+    /// What is wrong with the commit.
+    pub fn verify_remembering(
+        &self,
+        chain_id: &ChainId,
+        validators: &ValidatorSet,
+        (height, block_id): (Height, &BlockId),
+        remembered: &mut Remembered,
+    ) -> Result<(), CommitError> {
+        let signers = self.signers(validators, height, block_id, Demand::Full)?;
+        check_signatures(self.entries(chain_id, signers), |claims| remembered.check(claims))
     }
 
     /// As [`Commit::verify`] with [`Demand::Full`] in everything but the signatures.
@@ -415,10 +432,13 @@ fn member_at<'a>(
 }
 
 /// Checks signatures in one batch, and names the first that is wrong.
-fn check_signatures(entries: Vec<Entry>) -> Result<(), CommitError> {
+fn check_signatures(
+    entries: Vec<Entry>,
+    check: impl FnOnce(&[Claim]) -> Vec<bool>,
+) -> Result<(), CommitError> {
     let (places, claims): (Vec<_>, Vec<_>) =
         entries.into_iter().map(|it| ((it.index, it.address), it.claim)).unzip();
-    for ((index, address), right) in places.into_iter().zip(verify_batch(&claims)) {
+    for ((index, address), right) in places.into_iter().zip(check(&claims)) {
         if !right {
             return Err(CommitError::Signature { index, address });
         }
@@ -486,6 +506,6 @@ impl ExtendedCommit {
                 entries.push(Entry { index, address, claim });
             }
         }
-        check_signatures(entries)
+        check_signatures(entries, verify_batch)
     }
 }

@@ -229,6 +229,21 @@ impl Keyring {
 }
 
 impl Remembered {
+    /// Checks claims in one batch, those that were found right before excepted. One verdict each.
+    pub fn check(&mut self, claims: &[Claim]) -> Vec<bool> {
+        let keys: Vec<[u8; 32]> = claims.iter().map(Self::key).collect();
+        let fresh: Vec<usize> = (0..claims.len()).filter(|&it| !self.has(&keys[it])).collect();
+        let asked: Vec<Claim> = fresh.iter().map(|&it| claims[it].clone()).collect();
+        let mut verdicts = vec![true; claims.len()];
+        for (place, right) in fresh.into_iter().zip(verify_batch(&asked)) {
+            verdicts[place] = right;
+            if right {
+                self.insert(keys[place]);
+            }
+        }
+        verdicts
+    }
+
     /// Names a claim: BLAKE3 of the key, the signature and what is signed.
     fn key(claim: &Claim) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();

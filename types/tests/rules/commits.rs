@@ -1,6 +1,7 @@
 //! A commit proves what is demanded of it, or says what is wrong.
 
 use types::commit::{CommitError, Demand, TrustLevel};
+use types::verified::Remembered;
 use types::{
     BlockId, ChainId, Commit, CommitSig, ExtendedCommit, ExtendedCommitSig, Hash, Height, Round,
     Time, ValidatorIndex, ValidatorSet, VotingPower,
@@ -321,4 +322,22 @@ fn block_ids_differ_in_every_field() {
     let moved = Commit { round: ROUND.next(), ..commit };
     let verdict = moved.verify(&chain_id(), &set, HEIGHT, &id(), Demand::Full);
     assert!(matches!(verdict, Err(CommitError::Signature { index: 0, .. })), "{verdict:?}");
+}
+
+#[test]
+fn what_is_remembered_changes_no_verdict() {
+    let mut remembered = Remembered::default();
+    let mut case = case();
+    let at = (HEIGHT, &id());
+    for _ in 0..2 {
+        let known = case.commit.verify_remembering(&chain_id(), &case.set, at, &mut remembered);
+        assert_eq!(known, Ok(()));
+    }
+    // Its right signature is remembered; the wrong one in its place is not.
+    case.spoil(2);
+    for _ in 0..2 {
+        let known = case.commit.verify_remembering(&chain_id(), &case.set, at, &mut remembered);
+        assert_eq!(known, case.wrong(2));
+        assert_eq!(known, case.verify(Demand::Full));
+    }
 }
