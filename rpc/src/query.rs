@@ -10,7 +10,7 @@ use crate::json::{base64, number, results};
 use crate::params::Arguments;
 
 /// What the application says of itself; fields without content are left out.
-pub fn abci_info(backend: &Backend, _: &Arguments) -> Answer {
+pub fn application(backend: &Backend, _: &Arguments) -> Answer {
     let answer = backend.application.query.info(&InfoRequest::default())?;
     let mut response = Map::new();
     let mut put = |name: &str, value: Value, empty: bool| {

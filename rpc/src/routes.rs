@@ -63,7 +63,7 @@ const fn always(name: &'static str, params: &'static [Param], call: Read) -> Rou
 pub static ROUTES: [Route; 24] = [
     read("health", &[], status::health),
     read("status", &[], status::status),
-    read("net_info", &[], status::net_info),
+    read("net_info", &[], status::network),
     read(
         "blockchain",
         &[param("minHeight", Kind::Int), param("maxHeight", Kind::Int)],
@@ -102,7 +102,7 @@ pub static ROUTES: [Route; 24] = [
         ],
         query::abci_query,
     ),
-    read("abci_info", &[], query::abci_info),
+    read("abci_info", &[], query::application),
 ];
 
 /// The route of this name.

@@ -36,7 +36,7 @@ pub fn status(backend: &Backend, _: &Arguments) -> Answer {
         })
     });
     Ok(json!({
-        "node_info": chain::node_info(identity, backend.genesis.chain_id.as_str(), app_version),
+        "node_info": chain::node(identity, backend.genesis.chain_id.as_str(), app_version),
         "sync_info": {
             "latest_block_hash": latest.hash,
             "latest_app_hash": latest.app_hash,
@@ -77,7 +77,7 @@ fn end(store: &Store, height: Option<Height>) -> Result<End, RpcError> {
 }
 
 /// Who is connected.
-pub fn net_info(backend: &Backend, _: &Arguments) -> Answer {
+pub fn network(backend: &Backend, _: &Arguments) -> Answer {
     let peers: Vec<Value> = backend.node.peers().iter().map(chain::peer).collect();
     let identity = backend.node.identity();
     Ok(json!({

@@ -78,7 +78,7 @@ pub fn genesis(genesis: &Genesis) -> Value {
 }
 
 /// What a node says of itself.
-pub fn node_info(identity: &Identity, network: &str, app_version: u64) -> Value {
+pub fn node(identity: &Identity, network: &str, app_version: u64) -> Value {
     json!({
         "protocol_version": {
             "p2p": number(identity.p2p_version),

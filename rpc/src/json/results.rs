@@ -21,9 +21,10 @@ pub fn tx_result(result: &TxResult) -> Value {
 
 /// An event.
 pub fn event(event: &Event) -> Value {
-    let attributes = event.attributes.iter().map(
-        |attribute| json!({"key": attribute.key, "value": attribute.value, "index": attribute.index}),
-    );
+    let attributes = event
+        .attributes
+        .iter()
+        .map(|it| json!({"key": it.key, "value": it.value, "index": it.index}));
     json!({"type": event.kind, "attributes": attributes.collect::<Vec<_>>()})
 }
 

@@ -12,8 +12,8 @@ use types::keys::PrivateKey;
 use types::vote::UnsignedVote;
 use types::{
     AppHash, Block, BlockId, BlockOutcome, ChainId, ChainState, Commit, ConsensusParams,
-    ExtendedCommit, Genesis, Height, PublicKey, Round, Time, Tx, ValidatorIndex, ValidatorSet,
-    Vote, VoteKind, VotingPower,
+    ExtendedCommit, Genesis, Height, PublicKey, Round, Time, Tx, ValidatorIndex, Vote, VoteKind,
+    VotingPower,
 };
 use zeroize::Zeroizing;
 
@@ -76,32 +76,29 @@ impl Chain {
     }
 
     fn commit(&self, block: &Block, id: BlockId) -> Commit {
+        let height = block.header.height;
         let cast_at = block.header.time.after(Duration::from_secs(1));
-        let validators = Arc::clone(&self.state.validators);
-        let votes = (0..).take(validators.count()).map(|index| {
-            let height = block.header.height;
-            self.vote(&validators, VoteKind::Precommit, height, Some(id), index, cast_at)
+        let votes = (0..).take(self.state.validators.count()).map(|index| {
+            self.vote(VoteKind::Precommit, height, Some(id), ValidatorIndex(index), cast_at)
         });
         Commit {
-            height: block.header.height,
+            height,
             round: Round::FIRST,
             block_id: id,
             signatures: votes.map(|vote| vote.commit_sig(&id)).collect(),
         }
     }
 
-    /// A vote of the first round by the validator with this index.
+    /// A vote of the first round by the next height's validator with this index.
     pub fn vote(
         &self,
-        validators: &ValidatorSet,
         kind: VoteKind,
         height: Height,
         block_id: Option<BlockId>,
-        index: u32,
+        validator_index: ValidatorIndex,
         timestamp: Time,
     ) -> Vote {
-        let validator_index = ValidatorIndex(index);
-        let validator_address = validators.get(validator_index).unwrap().address;
+        let validator_address = self.state.validators.get(validator_index).unwrap().address;
         let key = self.keys.iter().find(|it| it.public_key().address() == validator_address);
         let unsigned = UnsignedVote {
             kind,

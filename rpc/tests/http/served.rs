@@ -13,7 +13,7 @@ use rpc::{Backend, Config, Node, Server};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use types::message::WireStep;
-use types::{BitArray, Height, Round, Tx, TxHash, TxResult, VoteKind};
+use types::{BitArray, Height, Round, Tx, TxHash, TxResult, ValidatorIndex, VoteKind};
 
 use crate::chain::Chain;
 
@@ -217,7 +217,7 @@ fn round_state(chain: &Chain) -> RoundState {
     let height = chain.state.next_height();
     let time = chain.state.last_block_time;
     let mut prevotes = vec![None; validators.count()];
-    prevotes[1] = Some(chain.vote(&validators, VoteKind::Prevote, height, None, 1, time));
+    prevotes[1] = Some(chain.vote(VoteKind::Prevote, height, None, ValidatorIndex(1), time));
     let votes =
         RoundVotes { round: Round::FIRST, precommits: vec![None; validators.count()], prevotes };
     RoundState {
