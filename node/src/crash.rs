@@ -9,19 +9,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The environment variable that names the place.
 pub const VARIABLE: &str = "LOCKSTEP_CRASH_AT";
 
-/// Every place, in the order in which one height passes them. The crash test walks this list.
-pub const POINTS: [&str; 11] = [
+/// Every place, in the order in which one height passes them; the first only when a chain begins.
+/// The crash test walks this list.
+pub const POINTS: [&str; 15] = [
+    "after-init-chain",
     "before-sign",
+    "signer-written",
+    "signer-renamed",
     "after-sign",
     "before-persist",
     "after-persist",
+    "before-decide",
     "after-decide",
     "before-finalize",
     "after-finalize",
     "after-outcome",
     "after-commit",
     "before-answer",
-    "signer-renamed",
+    "after-state",
 ];
 
 struct Armed {

@@ -148,8 +148,12 @@ impl Driver {
         for output in acts {
             self.act(output, turn)?;
         }
-        // Readers (the RPC) want to see the new state even if nothing needs a barrier for long.
-        if executed { self.keep(turn, Durable::Later) } else { Ok(()) }
+        if executed {
+            // Readers (the RPC) want to see the new state even if nothing needs a barrier for long.
+            self.keep(turn, Durable::Later)?;
+            crash::point("after-state");
+        }
+        Ok(())
     }
 
     /// Writes what is to be kept, and returns when it is durable.
@@ -158,7 +162,7 @@ impl Driver {
             return Ok(());
         }
         let decided = turn.to_keep.iter().any(|output| matches!(output, Output::Decide(_)));
-        crash::point("before-persist");
+        crash::point(if decided { "before-decide" } else { "before-persist" });
         self.keep(turn, Durable::Now)?;
         self.events.synced();
         crash::point(if decided { "after-decide" } else { "after-persist" });

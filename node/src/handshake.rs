@@ -67,6 +67,7 @@ impl Handshake<'_> {
             });
         }
         let answer = self.application.init_chain(&InitChainRequest::of(self.genesis))?;
+        crash::point("after-init-chain");
         if let Some(state) = known {
             return Ok(state);
         }
@@ -202,6 +203,7 @@ impl Handshake<'_> {
         let mut step = self.store.step();
         step.state(&state)?;
         step.write(Durable::Now)?;
+        crash::point("after-state");
         Ok(state)
     }
 

@@ -21,15 +21,16 @@ pub fn unfinished(path: &Path) -> PathBuf {
 /// If a call to the system fails. It must not be tried again: after a failed sync nobody knows
 /// what is on the disk.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    rename_new(path, bytes, mode)?;
+    write_unfinished(path, bytes, mode)?;
+    rename_unfinished(path)?;
     sync_folder_of(path)
 }
 
-/// The first half of [`replace`]: afterwards the name leads to the new file, until a power cut.
+/// The first step of [`replace`]: the new file is whole, under another name.
 ///
 /// # Errors
 /// As [`replace`].
-pub fn rename_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub fn write_unfinished(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let unfinished = unfinished(path);
     // What a crash left half written has other permissions, perhaps; so it goes first.
     match fs::remove_file(&unfinished) {
@@ -38,11 +39,18 @@ pub fn rename_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&unfinished)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
+    file.sync_all()
 }
 
-/// The second half of [`replace`]: makes the names within the file's folder durable.
+/// The second step of [`replace`]: the name leads to the new file, until a power cut.
+///
+/// # Errors
+/// As [`replace`].
+pub fn rename_unfinished(path: &Path) -> io::Result<()> {
+    fs::rename(unfinished(path), path)
+}
+
+/// The last step of [`replace`]: makes the names within the file's folder durable.
 ///
 /// # Errors
 /// As [`replace`].

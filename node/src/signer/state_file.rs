@@ -129,7 +129,9 @@ impl LastSigned {
     /// If a call to the system fails; it must not be tried again.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_string_pretty(&self.to_file()).expect("the state is JSON");
-        durable::rename_new(path, text.as_bytes(), MODE)?;
+        durable::write_unfinished(path, text.as_bytes(), MODE)?;
+        crash::point("signer-written");
+        durable::rename_unfinished(path)?;
         crash::point("signer-renamed");
         durable::sync_folder_of(path)
     }
