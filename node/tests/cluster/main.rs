@@ -1,0 +1,12 @@
+//! The promises of the README on a network of real processes: what is sent to one node is answered
+//! by all; nodes that are killed, stopped or late come back; and nobody ever signs twice.
+
+mod checks;
+mod client;
+mod network;
+
+mod crash;
+mod faults;
+mod light;
+mod ordinary;
+mod validators;
