@@ -93,7 +93,7 @@ pub enum Input {
     /// been checked against the store, too: the replica knows too little of the past.
     Evidence(Verified<Evidence>),
 
-    /// Answer to `Output::Build`.
+    /// Answer to `Question::Build`.
     Built {
         /// For which height.
         height: Height,
@@ -102,7 +102,7 @@ pub enum Input {
         /// The block and its parts; none if the application failed to prepare one.
         built: Option<(Arc<Block>, Arc<PartSet>)>,
     },
-    /// Answer to `Output::Judge`.
+    /// Answer to `Question::Judge`.
     Judged {
         /// Of which height.
         height: Height,
@@ -111,7 +111,7 @@ pub enum Input {
         /// The word on it.
         judgement: Judgement,
     },
-    /// Answer to `Output::Extend`.
+    /// Answer to `Question::Extend`.
     Extended {
         /// Of which height.
         height: Height,
@@ -120,7 +120,7 @@ pub enum Input {
         /// The application's data.
         extension: Bytes,
     },
-    /// Answer to `Output::VerifyExtension`.
+    /// Answer to `Question::VerifyExtension`.
     ExtensionVerified {
         /// The vote that carries it.
         vote: Vote,
@@ -140,7 +140,7 @@ pub enum Input {
         /// Why, for the log.
         reason: String,
     },
-    /// Answer to `Output::VerifyCommit`.
+    /// Answer to `Question::VerifyCommit`.
     CommitVerified {
         /// Of which height.
         height: Height,
@@ -149,7 +149,7 @@ pub enum Input {
         /// Whether the commit proves it.
         valid: bool,
     },
-    /// Answer to `Output::Execute`: the application has executed the block and is durable at it.
+    /// Answer to `Question::Execute`: the application has executed the block and is durable at it.
     Executed {
         /// Which height.
         height: Height,

@@ -28,7 +28,7 @@ pub use catchup::{CatchUp, Proof};
 pub use evidence::EvidencePool;
 pub use gossip::{Gossip, View};
 pub use input::{Alarm, Input, Judgement, Start, StoredBlock, Timeout, Wait};
-pub use output::{Announcement, Decided, Output, Recipients, SignRequest};
+pub use output::{Announcement, Decided, Output, Question, Recipients, SignRequest};
 pub use replay::Record;
 pub use replica::Replica;
 pub use tally::{Added, Tally};

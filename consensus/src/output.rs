@@ -118,41 +118,10 @@ pub enum Announcement {
     Equivocation(Evidence),
 }
 
-/// All that a replica can ask of the world.
+/// What the application is asked, or somebody who can check signatures. Answered by an input, one
+/// after the other.
 #[derive(Clone, Debug)]
-pub enum Output {
-    /// Keep this with the next synced write.
-    Record(Record),
-    /// Keep pending evidence, with the next synced write.
-    KeepEvidence(Evidence),
-    /// Forget pending evidence by hash (decided or expired), with the next write.
-    DropEvidence(Hash),
-    /// Everything above must be durable before anything below is carried out.
-    Persist,
-    /// Say this.
-    Send {
-        /// To whom.
-        to: Recipients,
-        /// What.
-        message: Message,
-    },
-    /// Answer a peer's request for a decided block from the store (off the replica's thread);
-    /// `Message::NoBlock` if the store has it no more.
-    Serve {
-        /// To whom.
-        peer: PeerId,
-        /// Which block.
-        height: Height,
-    },
-    /// Ring later. A later alarm with an equal timeout replaces the earlier.
-    Schedule(Alarm),
-    /// Sign this. Answer: `SignedVote`, `SignedProposal` or `SignRefused`.
-    Sign(SignRequest),
-    /// Say when the mempool has transactions for this height. Answer: `TxsAvailable`, once.
-    AwaitTxs {
-        /// For which height.
-        height: Height,
-    },
+pub enum Question {
     /// Make a block to propose. Answer: `Built`.
     Build {
         /// For which height.
@@ -205,8 +174,6 @@ pub enum Output {
         /// Whether every vote for the block must carry an extension.
         extensions_enabled: bool,
     },
-    /// Keep a decided block. Durable, with all records above, before `Execute`.
-    Decide(Box<Decided>),
     /// Have the application execute the decided block. Answer: `Executed`, or the node stops.
     Execute {
         /// The state it follows.
@@ -216,6 +183,47 @@ pub enum Output {
         /// Its id.
         id: BlockId,
     },
+}
+
+/// All that a replica can ask of the world.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Keep this with the next synced write.
+    Record(Record),
+    /// Keep pending evidence, with the next synced write.
+    KeepEvidence(Evidence),
+    /// Forget pending evidence by hash (decided or expired), with the next write.
+    DropEvidence(Hash),
+    /// Everything above must be durable before anything below is carried out.
+    Persist,
+    /// Say this.
+    Send {
+        /// To whom.
+        to: Recipients,
+        /// What.
+        message: Message,
+    },
+    /// Answer a peer's request for a decided block from the store (off the replica's thread);
+    /// `Message::NoBlock` if the store has it no more.
+    Serve {
+        /// To whom.
+        peer: PeerId,
+        /// Which block.
+        height: Height,
+    },
+    /// Ring later. A later alarm with an equal timeout replaces the earlier.
+    Schedule(Alarm),
+    /// Sign this. Answer: `SignedVote`, `SignedProposal` or `SignRefused`.
+    Sign(SignRequest),
+    /// Say when the mempool has transactions for this height. Answer: `TxsAvailable`, once.
+    AwaitTxs {
+        /// For which height.
+        height: Height,
+    },
+    /// Ask this; the answer is an input.
+    Ask(Question),
+    /// Keep a decided block. Durable, with all records above, before `Execute`.
+    Decide(Box<Decided>),
     /// Keep the state after an executed block. Needs no sync of its own: the handshake makes it
     /// anew.
     KeepState(Arc<ChainState>),

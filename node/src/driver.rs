@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use consensus::snapshot::Snapshot;
-use consensus::{Input, Output, Recipients, Replica, SignRequest};
+use consensus::{Input, Output, Question, Recipients, Replica, SignRequest};
 use storage::{Durable, Store};
 use types::{Message, Time};
 
@@ -18,7 +18,6 @@ use crate::admission::Admission;
 use crate::alarms::Alarms;
 use crate::crash;
 use crate::events::Events;
-use crate::executor::Task;
 use crate::signer::Signer;
 use crate::verifier::SharedKeyring;
 
@@ -47,7 +46,7 @@ pub struct Driver {
     /// The peers.
     pub network: p2p::Handle,
     /// The application's thread.
-    pub executor: SyncSender<Task>,
+    pub executor: SyncSender<Question>,
     /// Pending transactions.
     pub admission: Arc<Admission>,
     /// What the verifier checks with.
@@ -196,14 +195,8 @@ impl Driver {
             Output::Schedule(alarm) => turn.alarms.set(alarm, Instant::now()),
             Output::Sign(request) => turn.answered.push_back(self.sign(request)),
             Output::AwaitTxs { height } => self.admission.await_txs(height),
-            Output::Build { .. }
-            | Output::Judge { .. }
-            | Output::Extend { .. }
-            | Output::VerifyExtension { .. }
-            | Output::VerifyCommit { .. }
-            | Output::Execute { .. } => {
-                let task = Task::of(output).expect("these are the executor's");
-                self.executor.send(task).context("the application's thread has stopped")?;
+            Output::Ask(question) => {
+                self.executor.send(question).context("the application's thread has stopped")?;
             }
             Output::Rekey(keyring) => self.keyring.replace(*keyring),
             Output::Penalise { peer, offence, reason } => {

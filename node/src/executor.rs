@@ -10,12 +10,12 @@ use abci::{
     VerifyVoteExtensionRequest,
 };
 use anyhow::{Context, Result, bail};
-use consensus::{Input, Judgement, Output};
+use consensus::{Input, Judgement, Question};
 use mempool::BlockLimits;
 use storage::{Durable, Store};
 use types::{
-    Block, BlockId, BlockOutcome, ChainState, Evidence, ExtendedCommit, Hash, Height, PartSet,
-    Round, ValidatorSet, Vote,
+    Block, BlockOutcome, ChainState, Evidence, ExtendedCommit, Hash, Height, PartSet, Round,
+    ValidatorSet, Vote,
 };
 
 use crate::admission::Admission;
@@ -23,83 +23,6 @@ use crate::crash;
 use crate::driver::Event;
 use crate::events::Events;
 use crate::verifier::{SharedMemory, check_evidence};
-
-/// One thing to do for the replica.
-pub enum Task {
-    /// `Output::Build`.
-    Build {
-        /// For which round.
-        round: Round,
-        /// What it follows.
-        state: Arc<ChainState>,
-        /// What decided the last block.
-        last_commit: Option<ExtendedCommit>,
-        /// To be included.
-        evidence: Vec<Evidence>,
-    },
-    /// `Output::Judge`.
-    Judge {
-        /// What it follows.
-        state: Arc<ChainState>,
-        /// The block.
-        block: Arc<Block>,
-    },
-    /// `Output::Extend`.
-    Extend {
-        /// For which round.
-        round: Round,
-        /// What the block follows.
-        state: Arc<ChainState>,
-        /// The block.
-        block: Arc<Block>,
-    },
-    /// `Output::VerifyExtension`.
-    VerifyExtension {
-        /// The block it is about.
-        block: Hash,
-        /// The vote that carries it.
-        vote: Vote,
-    },
-    /// `Output::VerifyCommit`.
-    VerifyCommit {
-        /// Where.
-        height: Height,
-        /// What it must prove.
-        block_id: BlockId,
-        /// The commit.
-        commit: ExtendedCommit,
-        /// Who votes there.
-        validators: Arc<ValidatorSet>,
-        /// Whether extensions are required.
-        extensions_enabled: bool,
-    },
-    /// `Output::Execute`.
-    Execute {
-        /// What it follows.
-        state: Arc<ChainState>,
-        /// The block.
-        block: Arc<Block>,
-    },
-}
-
-impl Task {
-    /// The task that an output asks for, if it is the executor's.
-    pub fn of(output: Output) -> Option<Task> {
-        Some(match output {
-            Output::Build { round, state, last_commit, evidence, .. } => {
-                Task::Build { round, state, last_commit, evidence }
-            }
-            Output::Judge { state, block, .. } => Task::Judge { state, block },
-            Output::Extend { round, state, block } => Task::Extend { round, state, block },
-            Output::VerifyExtension { block, vote } => Task::VerifyExtension { block, vote },
-            Output::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
-                Task::VerifyCommit { height, block_id, commit, validators, extensions_enabled }
-            }
-            Output::Execute { state, block, .. } => Task::Execute { state, block },
-            _ => return None,
-        })
-    }
-}
 
 /// The consensus connection and what stands around it.
 pub struct Executor {
@@ -126,9 +49,9 @@ impl Executor {
     ///
     /// # Errors
     /// If the application or the store fails: the node stops.
-    pub fn run(self, tasks: &Receiver<Task>) -> Result<()> {
-        while let Ok(task) = tasks.recv() {
-            let answer = self.carry_out(task)?;
+    pub fn run(self, questions: &Receiver<Question>) -> Result<()> {
+        while let Ok(question) = questions.recv() {
+            let answer = self.answer(question)?;
             if self.replica.send(Event::Input(answer)).is_err() {
                 break;
             }
@@ -136,29 +59,29 @@ impl Executor {
         Ok(())
     }
 
-    fn carry_out(&self, task: Task) -> Result<Input> {
-        match task {
-            Task::Build { round, state, last_commit, evidence } => {
+    fn answer(&self, question: Question) -> Result<Input> {
+        match question {
+            Question::Build { round, state, last_commit, evidence, .. } => {
                 self.build(round, &state, last_commit, evidence)
             }
-            Task::Judge { state, block } => {
+            Question::Judge { state, block, .. } => {
                 let judgement = self.judge(&state, &block)?;
                 let height = block.header.height;
                 Ok(Input::Judged { height, block: block.hash(), judgement })
             }
-            Task::Extend { round, state, block } => {
+            Question::Extend { round, state, block } => {
                 let extension = self.application.extend_vote(&request_of(&state, &block))?;
                 Ok(Input::Extended { height: block.header.height, round, extension })
             }
-            Task::VerifyExtension { block, vote } => self.verify_extension(block, vote),
-            Task::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
+            Question::VerifyExtension { block, vote } => self.verify_extension(block, vote),
+            Question::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
                 let valid = commit
                     .verify(&self.chain_id, &validators, height, &block_id, extensions_enabled)
                     .inspect_err(|error| tracing::debug!(%height, %error, "a served commit"))
                     .is_ok();
                 Ok(Input::CommitVerified { height, block: block_id.hash, valid })
             }
-            Task::Execute { state, block } => {
+            Question::Execute { state, block, .. } => {
                 let height = block.header.height;
                 let outcome = self.execute(&state, &block)?;
                 crash::point("before-answer");

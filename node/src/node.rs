@@ -278,7 +278,7 @@ struct World {
 impl World {
     fn table(self, replica: Replica, prepared: Prepared) -> Table {
         let World { network, network_events, admission, events, queues } = self;
-        let Queues { inputs: (answers, inputs), tasks: (tasks_in, tasks), work: (_, work) } =
+        let Queues { inputs: (answers, inputs), questions: (asked, questions), work: (_, work) } =
             queues;
         let Prepared { store, application, state, signer, .. } = prepared;
         let keyring = SharedKeyring::new(first_keyring(&state));
@@ -308,7 +308,7 @@ impl World {
             signer,
             store,
             network,
-            executor: tasks_in,
+            executor: asked,
             admission: Arc::clone(&admission),
             keyring,
             events,
@@ -316,7 +316,7 @@ impl World {
             answers,
             runtime: tokio::runtime::Handle::current(),
         };
-        Table { driver, executor, tasks, verifier, admission, work }
+        Table { driver, executor, questions, verifier, admission, work }
     }
 }
 

@@ -13,26 +13,27 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::{Context, Result};
+use consensus::Question;
 use tokio::sync::mpsc::Sender;
 
 use crate::admission::{Admission, QUEUE_MAX, Work};
 use crate::driver::{Driver, Event};
-use crate::executor::{Executor, Task};
+use crate::executor::Executor;
 use crate::verifier::Verifier;
 
 /// How many threads there are.
 pub const COUNT: usize = 4;
 /// Most inputs waiting for the replica. Whoever brings more waits.
 const INPUTS_MAX: usize = 8192;
-/// Most tasks waiting for the application.
-const TASKS_MAX: usize = 1024;
+/// Most questions waiting for the application.
+const QUESTIONS_MAX: usize = 1024;
 
 /// The bounded queues between the threads: where one puts things in, and takes them out.
 pub struct Queues {
     /// For the replica.
     pub inputs: (SyncSender<Event>, Receiver<Event>),
     /// For the executor.
-    pub tasks: (SyncSender<Task>, Receiver<Task>),
+    pub questions: (SyncSender<Question>, Receiver<Question>),
     /// For admission.
     pub work: (SyncSender<Work>, Receiver<Work>),
 }
@@ -42,7 +43,7 @@ impl Queues {
     pub fn new() -> Self {
         Self {
             inputs: sync_channel(INPUTS_MAX),
-            tasks: sync_channel(TASKS_MAX),
+            questions: sync_channel(QUESTIONS_MAX),
             work: sync_channel(QUEUE_MAX),
         }
     }
@@ -60,8 +61,8 @@ pub struct Table {
     pub driver: Driver,
     /// Drives the application.
     pub executor: Executor,
-    /// What the executor is to do.
-    pub tasks: Receiver<Task>,
+    /// What the executor is asked.
+    pub questions: Receiver<Question>,
     /// Checks what peers say.
     pub verifier: Verifier,
     /// Tells peers of transactions.
@@ -76,8 +77,8 @@ impl Table {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(self, ended: &Sender<Result<()>>) -> Result<()> {
-        let Table { driver, executor, tasks, verifier, admission, work } = self;
-        spawn("executor", ended, move || executor.run(&tasks))?;
+        let Table { driver, executor, questions, verifier, admission, work } = self;
+        spawn("executor", ended, move || executor.run(&questions))?;
         spawn("admission", ended, move || {
             admission.run(&work);
             Ok(())

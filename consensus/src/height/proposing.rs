@@ -6,7 +6,7 @@ use types::{Block, BlockId, Part, PartSet, Proposal, Round, UnsignedProposal, Vo
 
 use super::{Deliberation, Turn};
 use crate::input::{Alarm, Wait};
-use crate::output::{Output, SignRequest};
+use crate::output::{Output, Question, SignRequest};
 use crate::proposals::Taken;
 use crate::replay::Record;
 use crate::round::Step;
@@ -135,13 +135,13 @@ impl Deliberation {
         if let Some(valid) = self.rounds.valid() {
             return self.sign_proposal(turn, round, valid.block_id, Some(valid.round));
         }
-        turn.outputs.push(Output::Build {
+        turn.outputs.push(Output::Ask(Question::Build {
             height: self.height,
             round,
             state: Arc::clone(&self.state),
             last_commit: self.last_commit.as_ref().and_then(Tally::extended_commit),
             evidence: turn.evidence.pending(self.state.params.evidence.bytes_max),
-        });
+        }));
     }
 
     fn sign_proposal(

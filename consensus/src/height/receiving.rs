@@ -4,7 +4,7 @@
 use types::{Offence, Part, PeerId, Proposal, Round, Vote, VoteKind};
 
 use super::{Deliberation, Phase, Turn};
-use crate::output::{Announcement, Output};
+use crate::output::{Announcement, Output, Question};
 use crate::proposals::Taken;
 use crate::replay::Record;
 use crate::tally::Added;
@@ -83,7 +83,7 @@ impl Deliberation {
             asked.pop_front();
         }
         asked.push_back(vote.clone());
-        turn.outputs.push(Output::VerifyExtension { block: id.hash, vote });
+        turn.outputs.push(Output::Ask(Question::VerifyExtension { block: id.hash, vote }));
     }
 
     /// The application's word on a vote's extension. A refused one stays on the list of those

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use types::{BlockId, VoteKind};
 
 use super::{Deliberation, Phase, Turn, Verdict};
-use crate::output::Output;
+use crate::output::{Output, Question};
 use crate::round::Fact;
 use crate::tally::Tally;
 
@@ -106,7 +106,7 @@ impl Deliberation {
             let verdict = if fits { Verdict::Asked } else { Verdict::Reject };
             if verdict == Verdict::Asked {
                 let (state, block) = (Arc::clone(&self.state), Arc::clone(block));
-                turn.outputs.push(Output::Judge { round, state, block });
+                turn.outputs.push(Output::Ask(Question::Judge { round, state, block }));
             }
             self.verdicts.insert(id.hash, verdict);
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use types::{BlockId, Round, Time, UnsignedVote, Vote, VoteKind};
 
 use super::{Deliberation, Phase, Turn, Verdict, Wanted};
-use crate::output::{Output, SignRequest};
+use crate::output::{Output, Question, SignRequest};
 use crate::replay::Record;
 
 impl Deliberation {
@@ -74,7 +74,7 @@ impl Deliberation {
         let Some(block) = self.block(&id).filter(|_| self.me.is_some()).cloned() else { return };
         self.extending = Some((round, id));
         let state = Arc::clone(&self.state);
-        turn.outputs.push(Output::Extend { round, state, block });
+        turn.outputs.push(Output::Ask(Question::Extend { round, state, block }));
     }
 
     fn sign_vote(&self, turn: &mut Turn<'_>, wanted: Wanted, extension: Option<Bytes>) {

@@ -7,7 +7,7 @@ use types::{BlockOutcome, Hash, Height, Time};
 use super::{Executing, Replica, tally_of, view};
 use crate::catchup::Proof;
 use crate::height::{Deliberation, InvalidDecision};
-use crate::output::{Announcement, Decided, Output};
+use crate::output::{Announcement, Decided, Output, Question};
 
 impl Replica {
     /// What follows from whatever has just happened: rules, decisions, then gossip.
@@ -39,7 +39,7 @@ impl Replica {
         outputs.push(Output::Decide(Box::new(decided)));
         outputs.push(Output::Persist);
         let state = Arc::clone(self.current.state());
-        outputs.push(Output::Execute { state, block, id });
+        outputs.push(Output::Ask(Question::Execute { state, block, id }));
     }
 
     /// L52-L54: the application has executed the decided block; the next height begins.
@@ -87,13 +87,13 @@ impl Replica {
         let (height, state) = (self.current.height(), self.current.state());
         let parts = Arc::new(block.part_set());
         let id = block.id(&parts);
-        outputs.push(Output::VerifyCommit {
+        outputs.push(Output::Ask(Question::VerifyCommit {
             height,
             block_id: commit.block_id,
             commit: commit.clone(),
             validators: Arc::clone(&state.validators),
             extensions_enabled: state.params.extensions_enabled(height),
-        });
+        }));
         self.proving = Some(Box::new(Decided { block, id, parts, commit }));
     }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{
-    Announcement, Config, Input, Judgement, Output, Record, Replica, SignRequest, Start, Timeout,
-    Wait,
+    Announcement, Config, Input, Judgement, Output, Question, Record, Replica, SignRequest, Start,
+    Timeout, Wait,
 };
 use types::message::WireStep;
 use types::{
@@ -374,13 +374,13 @@ impl Solo {
                 Output::Schedule(alarm) => self.scheduled(alarm.timeout),
                 Output::Sign(request) => self.sign(request),
                 Output::AwaitTxs { .. } => self.say("await transactions"),
-                Output::Build { height, round, .. } => {
+                Output::Ask(Question::Build { height, round, .. }) => {
                     self.say(&format!("build {round}"));
                     let (_, block, parts) = self.own_block();
                     let built = Some((block, Arc::new(parts)));
                     self.answers.push(Input::Built { height, round, built });
                 }
-                Output::Judge { block, .. } => {
+                Output::Ask(Question::Judge { block, .. }) => {
                     let (height, block) = (block.header.height, block.hash());
                     if !self.withheld.contains(&block) {
                         let judgement = self.judgement(block);
@@ -403,12 +403,14 @@ impl Solo {
                 Output::KeepEvidence(evidence) => self.accused(&evidence),
                 Output::Announce(it) => self.announced(&it),
                 Output::Halt { reason } => self.say(&format!("halt: {reason}")),
-                Output::Extend { .. }
-                | Output::VerifyExtension { .. }
-                | Output::VerifyCommit { .. } => panic!("no script asks for this"),
+                Output::Ask(
+                    Question::Extend { .. }
+                    | Question::VerifyExtension { .. }
+                    | Question::VerifyCommit { .. },
+                ) => panic!("no script asks for this"),
                 Output::Serve { .. }
                 | Output::Load { .. }
-                | Output::Execute { .. }
+                | Output::Ask(Question::Execute { .. })
                 | Output::Rekey(_)
                 | Output::DropEvidence(_) => {}
             }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{
-    Config, Input, Judgement, Output, Recipients, Record, Replica, SignRequest, Start, StoredBlock,
-    Timeout,
+    Config, Input, Judgement, Output, Question, Recipients, Record, Replica, SignRequest, Start,
+    StoredBlock, Timeout,
 };
 use types::{
     Block, BlockId, BlockOutcome, ChainId, ChainState, ConsensusParams, Genesis, Hash, Height,
@@ -339,7 +339,8 @@ impl World {
                 self.caught.insert(evidence.hash());
             }
             Output::DropEvidence(_) | Output::Rekey(_) | Output::Announce(_) => {}
-            question => return ask_application(member, number, question),
+            Output::AwaitTxs { height } => return Some(Input::TxsAvailable { height }),
+            Output::Ask(question) => return Some(ask_application(member, number, question)),
         }
         None
     }
@@ -435,11 +436,10 @@ pub fn whole(stored: &StoredBlock) -> Block {
     types::codec::decode_block(bytes).expect("stored blocks are sound")
 }
 
-/// The application's answer, and the mempool's and the verifier's.
-fn ask_application(member: &Member, number: usize, question: Output) -> Option<Input> {
-    Some(match question {
-        Output::AwaitTxs { height } => Input::TxsAvailable { height },
-        Output::Build { height, round, state, last_commit, evidence } => {
+/// The application's answer, and the verifier's.
+fn ask_application(member: &Member, number: usize, question: Question) -> Input {
+    match question {
+        Question::Build { height, round, state, last_commit, evidence } => {
             let tx = types::Tx::from(format!("{height}/{round}/{number}").into_bytes());
             let commit = last_commit.map(|commit| commit.commit());
             let block = state.make_block(vec![tx], commit, evidence, member.key.address());
@@ -447,28 +447,27 @@ fn ask_application(member: &Member, number: usize, question: Output) -> Option<I
             let built = Some((Arc::new(block), Arc::new(parts)));
             Input::Built { height, round, built }
         }
-        Output::Judge { block, .. } => {
+        Question::Judge { block, .. } => {
             let (height, block) = (block.header.height, block.hash());
             Input::Judged { height, block, judgement: Judgement::Accept }
         }
-        Output::Extend { round, block, .. } => {
+        Question::Extend { round, block, .. } => {
             let extension = types::Tx::from_static(b"extension");
             Input::Extended { height: block.header.height, round, extension }
         }
-        Output::VerifyExtension { vote, .. } => Input::ExtensionVerified { vote, accept: true },
-        Output::VerifyCommit { height, block_id, commit, validators, .. } => {
+        Question::VerifyExtension { vote, .. } => Input::ExtensionVerified { vote, accept: true },
+        Question::VerifyCommit { height, block_id, commit, validators, .. } => {
             let power = commit.votes().filter(|vote| vote.block_id == Some(block_id));
             let power = power.filter_map(|vote| validators.get(vote.validator_index));
             let power = power.fold(VotingPower::ZERO, |sum, it| sum.plus(it.power));
             let valid = validators.quorum().reached_by(power);
             Input::CommitVerified { height, block: block_id.hash, valid }
         }
-        Output::Execute { block, .. } => {
+        Question::Execute { block, .. } => {
             let (height, outcome) = (block.header.height, Arc::new(outcome(&block)));
             Input::Executed { height, outcome }
         }
-        _ => return None,
-    })
+    }
 }
 
 /// How others know the replica with this number.
