@@ -176,6 +176,7 @@ impl Executor {
         let height = block.header.height;
         let outcome =
             Arc::new(finalize(&self.application, &self.store, block, last_validators(state))?);
+        self.events.synced();
         crash::point("after-outcome");
         let committed = self.admission.quietly(|| self.application.commit())?;
         crash::point("after-commit");
