@@ -62,6 +62,27 @@ impl Home {
         run(Command::new(env!("CARGO_BIN_EXE_lockstep")).args(args).arg("--home").arg(self.root()))
     }
 
+    /// Starts the node, and stops it once it has signed something.
+    fn run_until_it_has_data(&self) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+            .args(["start", "--rpc.laddr=tcp://127.0.0.1:0", "--p2p.laddr=tcp://127.0.0.1:0"])
+            .arg("--home")
+            .arg(self.root())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary was built");
+        let before = self.read("data/priv_validator_state.json");
+        let begun = Instant::now();
+        while self.read("data/priv_validator_state.json") == before {
+            assert!(begun.elapsed() < FAIL_WITHIN, "the node signs nothing");
+            assert!(child.try_wait().expect("it is our child").is_none(), "the node ended");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child.kill().expect("it is our child");
+        child.wait().expect("it is our child");
+    }
+
     /// Starts the node, which is expected to refuse, and checks how it does so.
     fn refuses_to_start(&self, flags: &[&str], says: &[&str]) {
         let before = contents(&self.root());
@@ -278,6 +299,20 @@ fn a_port_in_use_is_named() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let stderr = text(&output.stderr);
     assert!(stderr.contains("rpc.laddr") && stderr.contains(&address.to_string()), "{stderr}");
+}
+
+#[test]
+fn data_of_another_chain_or_of_a_newer_format_is_refused() {
+    let home = Home::new();
+    home.run_until_it_has_data();
+    let label = home.read("data/blocks/FORMAT");
+    let newer = label.replace("format 1\n", "format 2\n");
+    assert_ne!(newer, label);
+    home.write("data/blocks/FORMAT", &newer);
+    home.refuses_to_start(&[], &["data/blocks", "2", "newer"]);
+    home.write("data/blocks/FORMAT", &label);
+    home.edit("config/genesis.json", "/chain_id", json!("another-chain"));
+    home.refuses_to_start(&[], &["data/blocks", "another-chain"]);
 }
 
 #[test]
