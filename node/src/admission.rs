@@ -5,6 +5,7 @@
 //! is asked outside of it, on the thread that brought the transaction; gossip and rechecks have a
 //! thread of their own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 use abci::{ApplicationError, CheckTxKind, CheckTxRequest};
 use consensus::Input;
 use mempool::{BlockLimits, Checked, Mempool, Refusal, Source};
-use types::{BlockOutcome, Height, Message, PeerId, Tx, TxResult};
+use storage::{StorageError, Store};
+use types::{BlockOutcome, Height, Message, PeerId, Tx, TxHash, TxResult};
 
 use crate::driver::Event;
 
@@ -26,6 +28,13 @@ const BATCH_BYTES_MAX: u64 = 512 * 1024;
 const BATCH_COUNT_MAX: usize = 2048;
 /// Most transactions asked about again between two looks at the queue.
 const RECHECKS_AT_ONCE: usize = 256;
+
+/// How many heights a transaction that succeeded is kept from coming back by way of peers. The
+/// pool remembers the latest only; a message that waited while a node was stopped may hold older
+/// ones. Who means to repeat a transaction after so many heights may do so, as at the reference.
+const STALE_HEIGHTS_MAX: u64 = 10_000;
+/// The code of a transaction that succeeded.
+const CODE_OK: u32 = 0;
 
 /// What the admission thread is told.
 pub enum Work {
@@ -48,6 +57,9 @@ pub enum SubmitError {
     /// The application failed.
     #[error(transparent)]
     Application(#[from] ApplicationError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StorageError),
 }
 
 /// Too many transactions wait for admission.
@@ -61,6 +73,9 @@ pub struct Admission {
     /// Held for reading while the application is asked, for writing while it commits.
     quiet: RwLock<()>,
     application: abci::Client,
+    store: Store,
+    /// The last decided height.
+    height: AtomicU64,
     network: p2p::Handle,
     peers: Mutex<Vec<PeerId>>,
     work: SyncSender<Work>,
@@ -68,10 +83,11 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// A pool that asks `application` and tells `network`.
+    /// A pool that asks `application`, looks up in `store` what has passed, and tells `network`.
     pub fn new(
         pool: Mempool,
         application: abci::Client,
+        store: Store,
         network: p2p::Handle,
         work: SyncSender<Work>,
         replica: SyncSender<Event>,
@@ -80,6 +96,8 @@ impl Admission {
             pool: Mutex::new(pool),
             quiet: RwLock::new(()),
             application,
+            store,
+            height: AtomicU64::new(0),
             network,
             peers: Mutex::new(vec![]),
             work,
@@ -98,23 +116,28 @@ impl Admission {
     /// If the pool or the application cannot take it. A code other than 0 is no error.
     pub fn submit(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
         let key = self.pool().admit(tx.clone(), source)?;
-        let request = CheckTxRequest { tx: tx.clone(), kind: CheckTxKind::New };
-        let answer = {
-            let _asking = self.quiet.read().unwrap_or_else(PoisonError::into_inner);
-            self.application.check_tx(&request)
-        };
-        let result = match answer {
-            Ok(result) => result,
-            Err(error) => {
-                self.pool().forget(&key);
-                return Err(error.into());
-            }
-        };
+        let result = self.check(tx, source).inspect_err(|_| self.pool().forget(&key))?;
         let checked = Checked { code: result.code, gas_wanted: result.gas_wanted };
         if self.pool().checked(&key, checked)? {
             self.announce();
         }
         Ok(result)
+    }
+
+    /// What the application says, unless a peer brings what has passed.
+    fn check(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
+        if matches!(source, Source::Peer(_)) && self.has_passed(&tx)? {
+            return Err(Refusal::Seen.into());
+        }
+        let _asking = self.quiet.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.application.check_tx(&CheckTxRequest { tx, kind: CheckTxKind::New })?)
+    }
+
+    /// Whether a transaction has succeeded not long ago.
+    fn has_passed(&self, tx: &Tx) -> Result<bool, StorageError> {
+        let place = self.store.tx_place(&TxHash::of(tx))?.filter(|place| place.code == CODE_OK);
+        let height = self.height.load(Ordering::Relaxed);
+        Ok(place.is_some_and(|place| height.saturating_sub(place.height.0) < STALE_HEIGHTS_MAX))
     }
 
     /// Transactions from a peer; dropped if too many wait already (it will not be the only one to
@@ -149,6 +172,7 @@ impl Admission {
     /// A block was executed: its transactions leave the pool, the rest is checked again.
     pub fn decided(&self, height: Height, txs: &[Tx], outcome: &BlockOutcome) {
         let succeeded = |index: usize| outcome.tx_results.get(index).is_some_and(|it| it.code == 0);
+        self.height.store(height.0, Ordering::Relaxed);
         self.pool().update(height, txs, succeeded);
         self.announce();
     }
@@ -218,8 +242,8 @@ impl Admission {
     fn admit(&self, tx: Tx, source: Source) {
         match self.submit(tx, source) {
             Ok(_) | Err(SubmitError::Refused(_)) => {}
-            Err(SubmitError::Application(error)) => {
-                tracing::error!(%error, "the application could not check a transaction");
+            Err(error @ (SubmitError::Application(_) | SubmitError::Store(_))) => {
+                tracing::error!(%error, "a transaction could not be checked");
             }
         }
     }

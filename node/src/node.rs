@@ -217,6 +217,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
     let admission = Arc::new(Admission::new(
         Mempool::new(config.mempool()),
         prepared.application.mempool.clone(),
+        prepared.store.clone(),
         network.clone(),
         queues.work.0.clone(),
         queues.inputs.0.clone(),
