@@ -5,7 +5,7 @@
 //! is asked outside of it, on the thread that brought the transaction; gossip and rechecks have a
 //! thread of their own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -79,6 +79,8 @@ pub struct Admission {
     network: p2p::Handle,
     peers: Mutex<Vec<PeerId>>,
     work: SyncSender<Work>,
+    /// Whether the admission thread was woken since it last began to gossip.
+    woken: AtomicBool,
     replica: SyncSender<Event>,
 }
 
@@ -101,6 +103,7 @@ impl Admission {
             network,
             peers: Mutex::new(vec![]),
             work,
+            woken: AtomicBool::new(false),
             replica,
         }
     }
@@ -206,9 +209,12 @@ impl Admission {
         self.wake();
     }
 
+    /// Has the admission thread look soon: once for all that comes until it does.
     fn wake(&self) {
-        // A full queue means that the thread is about to look anyway.
-        drop(self.work.try_send(Work::Wake));
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            // A full queue means that the thread is about to look anyway.
+            drop(self.work.try_send(Work::Wake));
+        }
     }
 
     /// The admission thread: takes peers' transactions, gossips, rechecks. Ends with `Work::Stop`.
@@ -231,6 +237,8 @@ impl Admission {
             }
             waiting = true;
             if GOSSIP_PAUSE <= gossiped.elapsed() {
+                // Before it looks, so that what comes meanwhile wakes it again.
+                self.woken.store(false, Ordering::Release);
                 self.gossip();
                 self.recheck();
                 gossiped = Instant::now();
