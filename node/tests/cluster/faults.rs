@@ -55,7 +55,10 @@ impl Scene {
 fn a_killed_and_a_stopped_node_cost_no_transaction() {
     let asked = std::env::var("LOCKSTEP_TEST_TXS").ok();
     let count = asked.map_or(TXS, |it| it.parse().expect("LOCKSTEP_TEST_TXS is a number"));
-    let mut network = Network::start_validators(4, &["consensus.timeout_commit=0s"]);
+    // The mempools forget soon what has passed, so that a node that sleeps wakes up with
+    // transactions in its queues that nobody remembers but the chain.
+    let settings = ["consensus.timeout_commit=0s", "mempool.cache_size=500"];
+    let mut network = Network::start_validators(4, &settings);
     network.await_height(2);
     let mut scene = Scene::Quiet;
     let begun = Instant::now();
