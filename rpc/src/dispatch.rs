@@ -82,6 +82,46 @@ struct Request {
     params: Option<Value>,
 }
 
+/// What a request comes to.
+enum Asked {
+    /// A method that answers at once, or why there is none.
+    AtOnce(Result<Reading, RpcError>),
+    /// `broadcast_tx_commit`.
+    UntilExecuted(Arguments),
+}
+
+/// A method that answers at once, and what it is asked.
+struct Reading {
+    read: fn(&Backend, &Arguments) -> Answer,
+    arguments: Arguments,
+    /// Whether the answer may be kept.
+    lasting: bool,
+}
+
+impl Asked {
+    fn of(route: &Route, arguments: Arguments) -> Self {
+        let lasting = match route.lasts {
+            Lasts::Never => false,
+            Lasts::AtHeight => arguments.has("height"),
+            Lasts::Always => true,
+        };
+        match route.call {
+            Call::Read(read) => Asked::AtOnce(Ok(Reading { read, arguments, lasting })),
+            Call::UntilExecuted => Asked::UntilExecuted(arguments),
+        }
+    }
+
+    fn by_json(method: &str, params: Option<&Value>) -> Self {
+        let Some(route) = find(method) else {
+            return Asked::AtOnce(Err(RpcError::method_not_found()));
+        };
+        match Arguments::from_json(route.params, params) {
+            Ok(arguments) => Self::of(route, arguments),
+            Err(error) => Asked::AtOnce(Err(error)),
+        }
+    }
+}
+
 impl Dispatcher {
     /// A dispatcher with the limits of `config`.
     pub fn new(backend: Backend, config: &Config) -> Self {
@@ -100,9 +140,14 @@ impl Dispatcher {
             Ok(arguments) => arguments,
             Err(error) => return Reply::failure(Response::to_uri(Err(error))),
         };
-        let (answer, lasting) = self.call(route, arguments).await;
-        let failed = answer.is_err();
-        Reply { responses: vec![Response::to_uri(answer)], lasting, failed }
+        let answers = self.answer([Asked::of(route, arguments)]).await;
+        let mut reply = Reply { responses: Vec::new(), lasting: true, failed: false };
+        for (answer, lasting) in answers {
+            reply.failed |= answer.is_err();
+            reply.lasting &= lasting;
+            reply.responses.push(Response::to_uri(answer));
+        }
+        reply
     }
 
     /// Answers a body: one request or a batch. As in the reference, one malformed request spoils
@@ -123,44 +168,52 @@ impl Dispatcher {
             let response = Response::to_nobody(RpcError::invalid_request(reason));
             return Reply { responses: vec![response], lasting: false, failed: false };
         }
-        let mut reply = Reply { responses: Vec::new(), lasting: true, failed: false };
         // A notification is dropped, as the reference does: nobody would learn what came of it.
-        for request in requests.into_iter().flatten() {
-            let (response, lasting) = self.one(request).await;
-            reply.responses.push(response);
+        let requests = requests.into_iter().flatten();
+        let (ids, asked): (Vec<Value>, Vec<Asked>) =
+            requests.map(|it| (it.id, Asked::by_json(&it.method, it.params.as_ref()))).unzip();
+        let mut reply = Reply { responses: Vec::new(), lasting: !ids.is_empty(), failed: false };
+        for (id, (answer, lasting)) in ids.into_iter().zip(self.answer(asked).await) {
+            reply.responses.push(Response::new(Some(id), answer));
             reply.lasting &= lasting;
         }
-        reply.lasting &= !reply.responses.is_empty();
         reply
     }
 
-    async fn one(&self, request: Request) -> (Response, bool) {
-        let Request { id, method, params } = request;
-        let Some(route) = find(&method) else {
-            return (Response::new(Some(id), Err(RpcError::method_not_found())), false);
-        };
-        match Arguments::from_json(route.params, params.as_ref()) {
-            Ok(arguments) => {
-                let (answer, lasting) = self.call(route, arguments).await;
-                (Response::new(Some(id), answer), lasting)
+    /// What was asked for, in order, each with whether it may be kept.
+    async fn answer(&self, asked: impl IntoIterator<Item = Asked>) -> Vec<(Answer, bool)> {
+        let mut answers = Vec::new();
+        let mut readings = Vec::new();
+        for asked in asked {
+            match asked {
+                Asked::AtOnce(reading) => readings.push(reading),
+                Asked::UntilExecuted(arguments) => {
+                    answers.extend(self.read(std::mem::take(&mut readings)).await);
+                    answers.push((self.until_executed(arguments).await, false));
+                }
             }
-            Err(error) => (Response::new(Some(id), Err(error)), false),
         }
+        answers.extend(self.read(readings).await);
+        answers
     }
 
-    /// What the method answers, and whether that may be kept.
-    async fn call(&self, route: &'static Route, arguments: Arguments) -> (Answer, bool) {
-        let lasting = match route.lasts {
-            Lasts::Never => false,
-            Lasts::AtHeight => arguments.has("height"),
-            Lasts::Always => true,
+    /// Answers requests on one thread: to hand over each by itself costs more than most of them.
+    async fn read(&self, readings: Vec<Result<Reading, RpcError>>) -> Vec<(Answer, bool)> {
+        let count = readings.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let read = |reading: Result<Reading, RpcError>, backend: &Backend| match reading {
+            Ok(Reading { read, arguments, lasting }) => {
+                let answer = read(backend, &arguments);
+                let lasting = lasting && answer.is_ok();
+                (answer, lasting)
+            }
+            Err(error) => (Err(error), false),
         };
-        let answer = match route.call {
-            Call::Read(read) => self.run(move |backend| read(backend, &arguments)).await,
-            Call::UntilExecuted => self.until_executed(arguments).await,
-        };
-        let lasting = lasting && answer.is_ok();
-        (answer, lasting)
+        self.run(move |backend| Ok(readings.into_iter().map(|it| read(it, backend)).collect()))
+            .await
+            .unwrap_or_else(|error| vec![(Err(error), false); count])
     }
 
     async fn until_executed(&self, arguments: Arguments) -> Answer {
