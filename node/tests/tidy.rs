@@ -43,8 +43,8 @@ const BANNED: [&str; 13] = [
     "msg", "cfg", "ctx",
 ];
 const BANNED_SUFFIXES: [&str; 2] = ["info", "data"];
-/// Names that are given: ABCI's calls and messages, the RPC's methods, fields of the protocol, and a
-/// method of libp2p.
+/// Names that are given: ABCI's calls and messages, the RPC's methods, fields of the protocol, and
+/// a method of libp2p.
 const GIVEN_NAMES: [&str; 9] = [
     "process_proposal",
     "CommitInfo",
