@@ -63,7 +63,7 @@ impl Home {
     }
 
     /// Starts the node, and stops it once it has signed something.
-    fn run_until_it_has_data(&self) {
+    fn run_until_it_signs(&self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
             .args(["start", "--rpc.laddr=tcp://127.0.0.1:0", "--p2p.laddr=tcp://127.0.0.1:0"])
             .arg("--home")
@@ -304,7 +304,7 @@ fn a_port_in_use_is_named() {
 #[test]
 fn data_of_another_chain_or_of_a_newer_format_is_refused() {
     let home = Home::new();
-    home.run_until_it_has_data();
+    home.run_until_it_signs();
     let label = home.read("data/blocks/FORMAT");
     let newer = label.replace("format 1\n", "format 2\n");
     assert_ne!(newer, label);

@@ -118,10 +118,12 @@ where
     let theirs: HelloNote = read_note(stream, NOTE_BYTES_MAX).await?;
     let judged = local.judge(&theirs);
     let refusal = judged.as_ref().err().map(Mismatch::to_string).unwrap_or_default();
-    write_note(stream, &VerdictNote { refusal }).await?;
+    let said = write_note(stream, &VerdictNote { refusal }).await;
     // Their verdict is awaited even when we refuse: then ours has reached them.
     let verdict: Result<VerdictNote, _> = read_note(stream, NOTE_BYTES_MAX).await;
+    // Our own reason comes before what the stream says: a peer that refused us may be gone already.
     judged.map_err(HelloError::RefusedByUs)?;
+    said?;
     let refusal = printable(&verdict?.refusal);
     if !refusal.is_empty() {
         return Err(HelloError::RefusedByPeer(refusal));
