@@ -159,7 +159,7 @@ pub fn log() -> &'static Log {
         let log = Log::default();
         let writer = log.clone();
         tracing_subscriber::fmt()
-            .with_env_filter("p2p=debug")
+            .with_max_level(tracing::Level::DEBUG)
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .init();
