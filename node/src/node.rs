@@ -138,7 +138,7 @@ fn open_application(home: &Home, config: &Config) -> Result<Arc<dyn Application>
     match config.proxy_app.as_str() {
         "kvstore" | "persistent_kvstore" => {
             let folder = home.db_dir(config);
-            Ok(Arc::new(apps::KvStore::open(&folder.join("kvstore.redb"))?))
+            Ok(Arc::new(apps::KvStore::open(&folder.join("kvstore"))?))
         }
         other => bail!(
             "config.toml: proxy_app = \"{other}\" is not supported yet; this release runs the \
