@@ -111,6 +111,7 @@ impl Member {
         for decided in self.disk.lose_power(taken) {
             self.judge_decided(outside, &decided);
         }
+        outside.judges.crashed(self.number);
     }
 
     /// The power is back: it goes on from what its disk holds.
@@ -118,7 +119,10 @@ impl Member {
         if self.running.is_some() {
             return;
         }
-        let (start, records) = self.disk.start(&outside.word);
+        let (start, records, executed) = self.disk.start(&outside.word);
+        for (height, outcome) in executed {
+            outside.judges.executed(self.number, height, &Arc::new(outcome));
+        }
         self.life += 1;
         let height = start.state.last_height();
         let mut replica = Replica::new(self.config.clone(), self.key, start, records);

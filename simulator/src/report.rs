@@ -45,6 +45,8 @@ pub struct Counts {
     pub messages: BTreeMap<&'static str, u64>,
     /// Faults that began, by kind.
     pub faults: BTreeMap<&'static str, u64>,
+    /// What the judges found out, by name: nothing that is wrong.
+    pub findings: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -63,6 +65,9 @@ impl Counts {
         }
         for (kind, count) in &other.faults {
             *self.faults.entry(kind).or_default() += count;
+        }
+        for (what, count) in &other.findings {
+            *self.findings.entry(what).or_default() += count;
         }
     }
 }

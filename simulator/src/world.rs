@@ -18,10 +18,6 @@ use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest, Failure, Report};
 
-/// Virtual time within which everybody must have caught up after the last fault is over.
-const RECOVERY_MS_MAX: u64 = 120_000;
-/// And within which each height beyond that must be decided.
-const HEIGHT_MS_MAX: u64 = 30_000;
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
 
@@ -31,9 +27,6 @@ pub struct World {
     pub(crate) outside: Outside,
     /// Faults of the plan that are not over.
     pub(crate) faults_left: usize,
-    /// The height that all honest members must reach, once the last fault is over, and by when.
-    goal: Option<(u64, Moment)>,
-    honest: Vec<usize>,
 }
 
 impl World {
@@ -44,13 +37,13 @@ impl World {
         let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
         let state = Arc::new(state);
         let outside = Outside {
+            judges: Judges::new(&plan, &genesis),
             genesis,
             now: Moment::START,
             queue: Queue::new(),
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
             curves,
-            judges: Judges::new(&plan),
             counts: Counts::default(),
             digest: Digest::default(),
             plan: plan.clone(),
@@ -58,9 +51,8 @@ impl World {
         let count = plan.members.len();
         let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
         let members: Vec<Member> = (0..count).map(member).collect();
-        let honest = (0..count).filter(|&it| plan.members[it].vices.is_empty()).collect();
         let faults_left = plan.faults.len();
-        let mut world = Self { members, outside, faults_left, goal: None, honest };
+        let mut world = Self { members, outside, faults_left };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -83,30 +75,19 @@ impl World {
             self.outside.counts.events += 1;
             self.happen(what);
         }
-        let Outside { judges, counts, digest, now, .. } = self.outside;
+        let Outside { mut judges, mut counts, digest, now, .. } = self.outside;
+        counts.findings = judges.finish();
         let failure = judges.failure().cloned();
         Report { failure, digest: digest.finish(), counts, lasted: now }
     }
 
     fn is_over(&mut self) -> bool {
-        if self.outside.judges.failure().is_some() {
-            return true;
-        }
         let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
         if events_max < self.outside.counts.events {
             self.fail("storm", format!("{events_max} things have happened"));
             return true;
         }
-        let Some((height, by)) = self.goal else { return false };
-        if self.honest.iter().all(|&it| height <= self.members[it].height()) {
-            return true;
-        }
-        if by < self.outside.now {
-            let heights: Vec<u64> = self.members.iter().map(Member::height).collect();
-            self.fail("liveness", format!("heights are {heights:?}, all should be at {height}"));
-            return true;
-        }
-        false
+        self.outside.judges.is_over()
     }
 
     fn fail(&mut self, judge: &'static str, what: String) {
@@ -150,16 +131,9 @@ impl World {
 
     /// Once the last fault is over, everybody must get on.
     pub(crate) fn set_goal(&mut self) {
-        if 0 < self.faults_left {
-            return;
+        if self.faults_left == 0 {
+            self.outside.judges.healed();
         }
-        let height = |&it: &usize| self.members[it].height();
-        let highest = self.honest.iter().map(height).max().unwrap_or(0);
-        let lowest = self.honest.iter().map(height).min().unwrap_or(0);
-        let goal = self.outside.plan.heights.max(highest + 3);
-        let heights_ms = (goal - lowest).saturating_mul(HEIGHT_MS_MAX);
-        let within = Moment::from_millis(RECOVERY_MS_MAX + heights_ms);
-        self.goal = Some((goal, self.outside.now.after_nanos(within.0)));
     }
 
     pub(crate) fn connect_all(&mut self) {
