@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::height::{ChainId, Height, Round};
-use crate::keys::{Claim, PublicKey, verify_batch};
+use crate::keys::{Claim, PublicKey, Signature, verify_batch};
 use crate::message::Message;
 use crate::offence::Offence;
+use crate::proposal::Proposal;
+use crate::sign_bytes;
 use crate::validator::{ValidatorIndex, ValidatorSet};
 use crate::vote::{Extension, Vote, VoteKind};
 
@@ -85,6 +87,68 @@ enum Doubt {
     Refused(Offence),
 }
 
+impl From<Doubt> for Verdict {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Unknown => Verdict::Unknown,
+            Doubt::Refused(offence) => Verdict::Refused(offence),
+        }
+    }
+}
+
+/// What a signature on a message is over.
+enum Signed<'a> {
+    Vote(&'a Vote),
+    Extension(&'a Vote, &'a Extension),
+    Proposal(&'a Proposal),
+}
+
+impl Signed<'_> {
+    fn signature(&self) -> Signature {
+        match self {
+            Signed::Vote(vote) => vote.signature,
+            Signed::Extension(_, extension) => extension.signature,
+            Signed::Proposal(proposal) => proposal.signature,
+        }
+    }
+
+    fn bytes(&self, chain_id: &ChainId) -> Vec<u8> {
+        match self {
+            Signed::Vote(vote) => vote.sign_bytes(chain_id),
+            Signed::Extension(vote, extension) => {
+                sign_bytes::extension(chain_id, vote.height, vote.round, &extension.bytes)
+            }
+            Signed::Proposal(proposal) => proposal.sign_bytes(chain_id),
+        }
+    }
+}
+
+/// The signatures on a message, all of one signer.
+fn signed(message: &Message) -> impl Iterator<Item = Signed<'_>> {
+    let signed = match message {
+        Message::Vote(vote) => {
+            let extension = vote.extension.as_ref().map(|it| Signed::Extension(vote, it));
+            [Some(Signed::Vote(vote)), extension]
+        }
+        Message::Proposal(proposal) => [Some(Signed::Proposal(proposal)), None],
+        Message::NewRoundStep { .. }
+        | Message::NewValidBlock { .. }
+        | Message::HasVote { .. }
+        | Message::VoteSetMaj23 { .. }
+        | Message::ProposalPol { .. }
+        | Message::BlockPart { .. }
+        | Message::VoteSetBits { .. }
+        | Message::Txs(_)
+        | Message::Evidence(_)
+        | Message::BlockRequest(_)
+        | Message::NoBlock(_)
+        | Message::BlockResponse { .. }
+        | Message::StatusRequest
+        | Message::StatusResponse { .. } => [None, None],
+    };
+    signed.into_iter().flatten()
+}
+
 impl Keyring {
     /// Checks messages together. One verdict for each, in order. Votes are matched by index and
     /// address and checked in one batch; proposals against the proposer of their round (up to one
@@ -121,8 +185,7 @@ impl Keyring {
             }
         }
         let judge = |(message, keys)| match keys {
-            Err(Doubt::Unknown) => Verdict::Unknown,
-            Err(Doubt::Refused(offence)) => Verdict::Refused(offence),
+            Err(doubt) => Verdict::from(doubt),
             Ok(keys) => {
                 let keys: Vec<[u8; 32]> = keys;
                 if keys.iter().any(|key| wrong.contains(key)) {
@@ -133,6 +196,23 @@ impl Keyring {
             }
         };
         pending.into_iter().map(judge).collect()
+    }
+
+    /// Checks one message in everything but its signatures: those are for `right` to judge, by
+    /// whose they must be and what they are. For the simulator with signatures switched off; the
+    /// node's network path never calls this.
+    pub fn screen(
+        &self,
+        message: Message,
+        mut right: impl FnMut(&PublicKey, &Signature) -> bool,
+    ) -> Verdict {
+        match self.signer(&message, &mut BTreeMap::new()) {
+            Err(doubt) => doubt.into(),
+            Ok(Some(key)) if !signed(&message).all(|it| right(&key, &it.signature())) => {
+                Verdict::Refused(Offence::BadSignature)
+            }
+            Ok(_) => Verdict::Verified(Verified(message)),
+        }
     }
 
     /// Who proposes in `round` of the current height, if it is near enough to be asked.
@@ -148,15 +228,27 @@ impl Keyring {
         message: &Message,
         proposers: &mut BTreeMap<(Height, Round), Option<PublicKey>>,
     ) -> Result<Vec<Claim>, Doubt> {
+        let Some(public_key) = self.signer(message, proposers)? else { return Ok(vec![]) };
+        let claim = |it: Signed<'_>| {
+            let (bytes, signature) = (it.bytes(&self.chain_id), it.signature());
+            Claim { public_key, bytes, signature }
+        };
+        Ok(signed(message).map(claim).collect())
+    }
+
+    /// Who must have signed a message, if it is one that is signed, for it to be believed.
+    fn signer(
+        &self,
+        message: &Message,
+        proposers: &mut BTreeMap<(Height, Round), Option<PublicKey>>,
+    ) -> Result<Option<PublicKey>, Doubt> {
         match message {
-            Message::Vote(vote) => self.vote_claims(vote),
+            Message::Vote(vote) => self.voter(vote).map(Some),
             Message::Proposal(proposal) => {
                 let (height, round) = (proposal.height, proposal.round);
                 let proposer = proposers.entry((height, round));
                 let proposer = proposer.or_insert_with(|| self.proposer_key(height, round));
-                let public_key = proposer.ok_or(Doubt::Unknown)?;
-                let bytes = proposal.sign_bytes(&self.chain_id);
-                Ok(vec![Claim { public_key, bytes, signature: proposal.signature }])
+                proposer.map(Some).ok_or(Doubt::Unknown)
             }
             Message::NewRoundStep { .. }
             | Message::NewValidBlock { .. }
@@ -171,11 +263,12 @@ impl Keyring {
             | Message::NoBlock(_)
             | Message::BlockResponse { .. }
             | Message::StatusRequest
-            | Message::StatusResponse { .. } => Ok(vec![]),
+            | Message::StatusResponse { .. } => Ok(None),
         }
     }
 
-    fn vote_claims(&self, vote: &Vote) -> Result<Vec<Claim>, Doubt> {
+    /// The key of a vote's signer, if the vote can be one of this chain's now.
+    fn voter(&self, vote: &Vote) -> Result<PublicKey, Doubt> {
         let set = self.validators_of(vote.height).ok_or(Doubt::Unknown)?;
         let validator = set
             .get(vote.validator_index)
@@ -190,15 +283,7 @@ impl Keyring {
         if vote.height == self.height && vote.extension.is_some() != required {
             return Err(Doubt::Refused(Offence::BadSignature));
         }
-        let public_key = validator.public_key;
-        let bytes = vote.sign_bytes(&self.chain_id);
-        let mut claims = vec![Claim { public_key, bytes, signature: vote.signature }];
-        if let Some(Extension { bytes, signature }) = &vote.extension {
-            let bytes =
-                crate::sign_bytes::extension(&self.chain_id, vote.height, vote.round, bytes);
-            claims.push(Claim { public_key, bytes, signature: *signature });
-        }
-        Ok(claims)
+        Ok(validator.public_key)
     }
 
     /// The key of whoever proposes in a round near the current one, or in the first rounds of the

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use execution::Point;
 use serde::{Deserialize, Serialize};
 use types::height::{HEIGHT_MAX, ROUND_MAX};
 use types::keys::SIGNATURE_BYTES;
@@ -130,9 +131,9 @@ impl LastSigned {
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_string_pretty(&self.to_file()).expect("the state is JSON");
         durable::write_unfinished(path, text.as_bytes(), MODE)?;
-        crash::point("signer-written");
+        crash::point(Point::SignerWritten);
         durable::rename_unfinished(path)?;
-        crash::point("signer-renamed");
+        crash::point(Point::SignerRenamed);
         durable::sync_folder_of(path)
     }
 

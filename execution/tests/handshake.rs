@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use abci::{Application, Client, Connections, Timings};
+use abci::Application;
 use apps::KvStore;
-use node::executor::finalize;
-use node::handshake;
+use execution::executor::finalize;
+use execution::handshake;
+use execution::watch::Unwatched;
 use storage::{Durable, Memory, Store};
 use types::genesis::GenesisValidator;
 use types::{
@@ -31,11 +32,6 @@ enum Reached {
     State,
 }
 
-fn client(application: &Arc<KvStore>) -> Client {
-    let application: Arc<dyn Application> = Arc::clone(application) as _;
-    Connections::local(application, Arc::new(Timings::default())).consensus
-}
-
 fn key() -> PrivateKey {
     PrivateKey::from_seed(&Zeroizing::new([7; 32]))
 }
@@ -57,7 +53,8 @@ impl Chain {
             app_state: String::new(),
         };
         let store = Store::in_memory(Arc::new(Memory::default())).expect("it is empty");
-        let state = handshake::run(&client(application), &store, &genesis).expect("a new chain");
+        let state =
+            handshake::run(&**application, &store, &genesis, &Unwatched).expect("a new chain");
         Self { genesis, store, state }
     }
 
@@ -93,12 +90,11 @@ impl Chain {
         if reached < Reached::Outcome {
             return;
         }
-        let client = client(application);
         let last = self.state.last_block.as_ref().map(|last| Arc::clone(&last.validators));
-        let outcome =
-            finalize(&client, &self.store, &block, last.as_deref()).expect("the kvstore answers");
+        let outcome = finalize(&**application, &self.store, &block, last.as_deref(), &Unwatched)
+            .expect("the kvstore answers");
         if Reached::Committed <= reached {
-            client.commit().expect("memory does not fail");
+            application.commit().expect("memory does not fail");
         }
         if Reached::State <= reached {
             self.state =
@@ -110,8 +106,8 @@ impl Chain {
     }
 
     fn handshake(&self, application: &Arc<KvStore>) -> Result<ChainState, String> {
-        let state = handshake::run(&client(application), &self.store, &self.genesis);
-        state.map_err(|error| format!("{error:#}"))
+        let state = handshake::run(&**application, &self.store, &self.genesis, &Unwatched);
+        state.map_err(|error| error.to_string())
     }
 }
 
