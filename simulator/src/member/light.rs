@@ -93,8 +93,8 @@ impl Light {
         let rows = &mut self.rows;
         while let Some(stored) = rows.blocks.get(&rows.state.next_height()) {
             let block = whole(stored);
-            let outcome = word.outcome(&block, &rows.state);
             let id = stored.commit.block_id;
+            let outcome = word.outcome(&block, &id.hash);
             let after = rows.state.advance(id, &block.header, block.txs.len(), &outcome);
             rows.state = Arc::new(after.expect("the same outcome was taken before"));
         }
@@ -194,9 +194,9 @@ impl Word {
                 let valid = validators.quorum().reached_by(power);
                 Input::CommitVerified { height, block: block_id.hash, valid }
             }
-            Question::Execute { state, block, .. } => {
+            Question::Execute { block, id, .. } => {
                 let height = block.header.height;
-                Input::Executed { height, outcome: Arc::new(self.outcome(&block, &state)) }
+                Input::Executed { height, outcome: Arc::new(self.outcome(&block, &id.hash)) }
             }
         }
     }
@@ -208,10 +208,10 @@ impl Word {
     }
 
     /// What comes of a block: its hash is the application's state.
-    pub fn outcome(&self, block: &Block, _state: &ChainState) -> BlockOutcome {
+    pub fn outcome(&self, block: &Block, hash: &Hash) -> BlockOutcome {
         BlockOutcome {
             tx_results: vec![TxResult::default(); block.txs.len()],
-            app_hash: AppHash(Bytes::copy_from_slice(block.hash().as_bytes())),
+            app_hash: AppHash(Bytes::copy_from_slice(hash.as_bytes())),
             validator_updates: self.updates(block.header.height).into_iter().collect(),
             ..BlockOutcome::default()
         }
