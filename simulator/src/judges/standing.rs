@@ -35,12 +35,11 @@ impl Standing {
     /// By a plan and the genesis file that was made of it.
     pub fn new(plan: &Plan, genesis: &Genesis) -> Self {
         let address = |key: usize| PublicKey::address(&genesis.validators[key].public_key);
-        let forgetful = forgetful(plan);
         let sound = |number: usize| {
             let member = &plan.members[number];
             let twins = |key| plan.members.iter().filter(|it| it.key == Some(key)).count();
             let alone = member.key.is_none_or(|key| twins(key) == 1);
-            member.vices.is_empty() && alone && !forgetful.contains(&number)
+            plan.is_honest(number) && alone
         };
         let honest: Vec<bool> = (0..plan.members.len()).map(sound).collect();
         let holder = |key: usize| {
@@ -58,15 +57,13 @@ impl Standing {
         };
         // The application may raise each power by one, in any order.
         let more = u64::from(plan.machine.updates_every.is_some());
-        let byzantine = power(Holder::Byzantine, more);
-        let others = power(Holder::Honest, 0) + power(Holder::Nobody, 0);
-        let faulty = byzantine + power(Holder::Nobody, more);
+        let faulty = power(Holder::Byzantine, more) + power(Holder::Nobody, more);
         let addresses = plan.members.iter().map(|it| it.key.map(address)).collect();
         let honest_keys = (0..keys.len()).filter(|&key| keys[key] != Holder::Byzantine);
         Self {
             addresses,
             honest_keys: honest_keys.map(address).collect(),
-            safe: byzantine * 3 < byzantine + others,
+            safe: plan.is_safe(),
             live: faulty * 3 < faulty + power(Holder::Honest, 0),
             honest,
         }
@@ -107,12 +104,6 @@ impl Standing {
     pub fn is_live(&self) -> bool {
         self.live
     }
-}
-
-/// Members whose signer loses its state: what they sign afterwards may contradict what they signed
-/// before, and they are not to blame.
-fn forgetful(_plan: &Plan) -> BTreeSet<usize> {
-    BTreeSet::new()
 }
 
 #[cfg(test)]
