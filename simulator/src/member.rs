@@ -151,6 +151,7 @@ impl Member {
         }
         let fault = Some(stop.fault);
         outside.notes.push(Note::Stopped { member: self.number, fault });
+        outside.judges.crashed(self.number);
     }
 
     /// It is stopped in good order by its operator, who starts it again.
@@ -159,6 +160,7 @@ impl Member {
         for decided in self.disk.lose_process() {
             self.judge_decided(outside, &decided);
         }
+        outside.judges.crashed(self.number);
     }
 
     /// Its data folder is wiped while it does not run.
@@ -195,7 +197,10 @@ impl Member {
         if self.running.is_some() {
             return;
         }
-        let (start, records) = self.disk.start(&outside.word);
+        let (start, records, executed) = self.disk.start(&outside.word);
+        for (height, outcome) in executed {
+            outside.judges.executed(self.number, height, &Arc::new(outcome));
+        }
         self.life += 1;
         let height = start.state.last_height();
         let key = self.voting_key(outside, start.state.next_height());

@@ -13,7 +13,6 @@ use crate::report::{Counts, Digest};
 
 /// Something that happens.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages; a box would cost each")]
 pub enum Happening {
     /// A message arrives.
     Arrive {

@@ -50,6 +50,8 @@ pub struct Counts {
     pub hits: BTreeMap<&'static str, u64>,
     /// Messages that did not fit through a line and were dropped.
     pub dropped: u64,
+    /// What the judges found out, by name: nothing that is wrong.
+    pub findings: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -80,6 +82,9 @@ impl Counts {
             *self.hits.entry(kind).or_default() += count;
         }
         self.dropped += other.dropped;
+        for (what, count) in &other.findings {
+            *self.findings.entry(what).or_default() += count;
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::member::light::Word;
 use crate::moment::{Moment, genesis_time};
 use crate::network::{Link, Network, size};
 use crate::outside::{Happening, Inside, Outside};
-use crate::plan::{FaultClass, Plan, bounds};
+use crate::plan::{FaultClass, Plan};
 use crate::queue::Queue;
 use crate::report::{Counts, Digest, Failure, Report};
 
@@ -32,9 +32,6 @@ pub struct World {
     pub(crate) under_way: Vec<Course>,
     /// The state of the chain before its first block.
     pub(crate) genesis: Arc<ChainState>,
-    /// The height that all honest members must reach, once the last fault is over, and by when.
-    goal: Option<(u64, Moment)>,
-    honest: Vec<usize>,
 }
 
 impl World {
@@ -45,13 +42,13 @@ impl World {
         let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
         let state = Arc::new(state);
         let outside = Outside {
+            judges: Judges::new(&plan, &genesis),
             genesis,
             now: Moment::START,
             queue: Queue::new(),
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
             curves,
-            judges: Judges::new(&plan),
             notes: vec![],
             counts: Counts::default(),
             digest: Digest::default(),
@@ -60,12 +57,10 @@ impl World {
         let count = plan.members.len();
         let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
         let members: Vec<Member> = (0..count).map(member).collect();
-        let honest = (0..count).filter(|&it| plan.is_honest(it)).collect();
         let faults_left = plan.faults.len();
         let under_way = vec![Course::default(); faults_left];
         let genesis = state;
-        let goal = None;
-        let mut world = Self { members, outside, faults_left, under_way, genesis, goal, honest };
+        let mut world = Self { members, outside, faults_left, under_way, genesis };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -90,38 +85,23 @@ impl World {
             self.outside.counts.events += 1;
             self.happen(what);
         }
-        let Outside { judges, mut counts, digest, now, network, .. } = self.outside;
+        let Outside { mut judges, mut counts, digest, now, network, .. } = self.outside;
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
+        counts.findings = judges.finish();
         let failure = judges.failure().cloned();
         Report { failure, digest: digest.finish(), counts, lasted: now }
     }
 
     fn is_over(&mut self) -> bool {
-        if self.outside.judges.failure().is_some() {
-            return true;
-        }
         let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
         if events_max < self.outside.counts.events {
             self.fail("storm", format!("{events_max} things have happened"));
             return true;
         }
-        let Some((height, by)) = self.goal else { return false };
-        if self.honest.iter().all(|&it| height <= self.members[it].height()) {
-            return true;
-        }
-        if by < self.outside.now {
-            if !self.outside.plan.is_safe() {
-                // Who has a third of the power may stop the others for ever.
-                return true;
-            }
-            let heights: Vec<u64> = self.members.iter().map(Member::height).collect();
-            self.fail("liveness", format!("heights are {heights:?}, all should be at {height}"));
-            return true;
-        }
-        false
+        self.outside.judges.is_over()
     }
 
     fn fail(&mut self, judge: &'static str, what: String) {
@@ -187,16 +167,9 @@ impl World {
 
     /// Once the last fault is over, everybody must get on.
     pub(crate) fn set_goal(&mut self) {
-        if 0 < self.faults_left {
-            return;
+        if self.faults_left == 0 {
+            self.outside.judges.healed();
         }
-        let height = |&it: &usize| self.members[it].height();
-        let highest = self.honest.iter().map(height).max().unwrap_or(0);
-        let lowest = self.honest.iter().map(height).min().unwrap_or(0);
-        let plan = &self.outside.plan;
-        let goal = plan.heights.max(highest + 3);
-        let within = Moment::from_millis(bounds::recovery_ms(plan, goal - lowest));
-        self.goal = Some((goal, self.outside.now.after_nanos(within.0)));
     }
 
     pub(crate) fn connect_all(&mut self) {

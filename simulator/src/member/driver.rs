@@ -72,7 +72,12 @@ impl Member {
         let time = self.clock.read(outside.now);
         let mut outputs = Vec::new();
         let count = running.inbox.len().min(INPUTS_AT_ONCE_MAX);
+        let mut here = running.height.map_or(outside.genesis.initial_height, Height::next);
         for input in running.inbox.drain(..count) {
+            outside.judges.taken(number, here, &input);
+            if let Input::Executed { height, .. } = &input {
+                here = here.max(height.next());
+            }
             running.replica.handle(time, input, &mut outputs);
         }
         self.go_on(outside, outputs);
@@ -205,6 +210,7 @@ impl Member {
     fn write(&mut self, outside: &mut Outside, durable: bool) -> Result<(), Stop> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let write = std::mem::take(&mut running.keeping);
+        outside.judges.wrote(self.number, &write, durable);
         if let Some(fault) = self.trouble.full {
             return Err(Stop { ending: Ending::Killed, fault });
         }
@@ -276,6 +282,9 @@ impl Member {
         let longest = outside.plan.machine.answer_micros * 1000;
         let takes = if 0 < longest { self.chance.below(longest) } else { 0 };
         let answer = outside.word.answer(question, self.key);
+        if let Input::Executed { height, outcome } = &answer {
+            outside.judges.executed(self.number, *height, outcome);
+        }
         let Some(running) = &mut self.running else { return };
         let done = running.executing_until.max(at).after_nanos(takes);
         running.executing_until = done;
