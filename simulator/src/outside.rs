@@ -1,0 +1,90 @@
+//! What all members share: the time, the queue, the network, the judges, and the counts.
+
+use types::{Genesis, Message};
+
+use crate::curves::Curves;
+use crate::judges::Judges;
+use crate::member::light::Word;
+use crate::moment::Moment;
+use crate::network::{Network, size};
+use crate::plan::Plan;
+use crate::queue::Queue;
+use crate::report::{Counts, Digest};
+
+/// Something that happens.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages; a box would cost each")]
+pub enum Happening {
+    /// A message arrives.
+    Arrive {
+        /// From whom.
+        from: usize,
+        /// At whom.
+        to: usize,
+        /// On which of their connections.
+        connection: u32,
+        /// What.
+        message: Message,
+    },
+    /// Something happens to a member in one of its lives.
+    Inside {
+        /// Whose.
+        member: usize,
+        /// Which of its lives; in another one it means nothing.
+        life: u32,
+        /// What.
+        event: Inside,
+    },
+    /// A fault of the plan begins.
+    Begin(usize),
+    /// A fault of the plan ends.
+    End(usize),
+}
+
+/// What happens inside a member.
+#[derive(Debug)]
+pub enum Inside {
+    /// An alarm rings.
+    Ring(consensus::Timeout),
+    /// The application, the signer or the store has an answer.
+    Answer(Box<consensus::Input>),
+    /// It has time for what has come meanwhile.
+    Wake,
+}
+
+/// What all members share.
+pub struct Outside {
+    /// All that chance decided before.
+    pub plan: Plan,
+    /// How the chain begins.
+    pub genesis: Genesis,
+    /// The time.
+    pub now: Moment,
+    /// What will happen.
+    pub queue: Queue<Happening>,
+    /// Who hears whom.
+    pub network: Network,
+    /// All keys.
+    pub curves: Curves,
+    /// What the light application says, the same at every member.
+    pub word: Word,
+    /// Who looks on.
+    pub judges: Judges,
+    /// What was counted.
+    pub counts: Counts,
+    /// Names the history.
+    pub digest: Digest,
+}
+
+impl Outside {
+    /// Puts a message on its way from one member to another.
+    pub fn send(&mut self, at: Moment, from: usize, to: usize, message: &Message) {
+        let Some(connection) = self.network.connection(from, to) else { return };
+        self.counts.sent(message);
+        self.judges.sent(from, message);
+        for at in self.network.route(at, (from, to), size::of(message)).into_iter().flatten() {
+            let message = message.clone();
+            self.queue.push(at, Happening::Arrive { from, to, connection, message });
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The world: takes the next thing that happens from the queue, again and again, until the goal is
+//! reached, a judge objects, or time is up.
+
+use std::sync::Arc;
+
+use consensus::Input;
+use types::genesis::GenesisValidator;
+use types::{AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, Message, VotingPower};
+
+use crate::curves::Curves;
+use crate::judges::Judges;
+use crate::member::Member;
+use crate::member::light::Word;
+use crate::moment::{Moment, genesis_time};
+use crate::network::Network;
+use crate::outside::{Happening, Inside, Outside};
+use crate::plan::Plan;
+use crate::queue::Queue;
+use crate::report::{Counts, Digest, Failure, Report};
+
+/// Virtual time within which everybody must have caught up after the last fault is over.
+const RECOVERY_MS_MAX: u64 = 120_000;
+/// And within which each height beyond that must be decided.
+const HEIGHT_MS_MAX: u64 = 30_000;
+/// Most things that happen for each height of the goal: more is a storm.
+const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
+
+/// A whole network.
+pub struct World {
+    pub(crate) members: Vec<Member>,
+    pub(crate) outside: Outside,
+    /// Faults of the plan that are not over.
+    pub(crate) faults_left: usize,
+    /// The height that all honest members must reach, once the last fault is over, and by when.
+    goal: Option<(u64, Moment)>,
+    honest: Vec<usize>,
+}
+
+impl World {
+    /// A world as a plan has it, before anything has happened.
+    pub fn new(plan: Plan) -> Self {
+        let curves = Curves::new(plan.powers.len(), plan.real_signatures);
+        let genesis = genesis(&plan, &curves);
+        let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
+        let state = Arc::new(state);
+        let outside = Outside {
+            genesis,
+            now: Moment::START,
+            queue: Queue::new(),
+            network: Network::new(&plan),
+            word: Word::new(&plan, &curves),
+            curves,
+            judges: Judges::new(&plan),
+            counts: Counts::default(),
+            digest: Digest::default(),
+            plan: plan.clone(),
+        };
+        let count = plan.members.len();
+        let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
+        let members: Vec<Member> = (0..count).map(member).collect();
+        let honest = (0..count).filter(|&it| plan.members[it].vices.is_empty()).collect();
+        let faults_left = plan.faults.len();
+        let mut world = Self { members, outside, faults_left, goal: None, honest };
+        for (index, fault) in plan.faults.iter().enumerate() {
+            world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
+        }
+        world
+    }
+
+    /// Lets everything happen.
+    pub fn run(mut self) -> Report {
+        for number in 0..self.members.len() {
+            self.power_on(number);
+        }
+        self.set_goal();
+        while !self.is_over() {
+            let Some((at, what)) = self.outside.queue.pop() else {
+                self.fail("liveness", "nothing will ever happen again".to_owned());
+                break;
+            };
+            self.outside.now = at;
+            self.outside.judges.now = at;
+            self.outside.counts.events += 1;
+            self.happen(what);
+        }
+        let Outside { judges, counts, digest, now, .. } = self.outside;
+        let failure = judges.failure().cloned();
+        Report { failure, digest: digest.finish(), counts, lasted: now }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.outside.judges.failure().is_some() {
+            return true;
+        }
+        let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
+        if events_max < self.outside.counts.events {
+            self.fail("storm", format!("{events_max} things have happened"));
+            return true;
+        }
+        let Some((height, by)) = self.goal else { return false };
+        if self.honest.iter().all(|&it| height <= self.members[it].height()) {
+            return true;
+        }
+        if by < self.outside.now {
+            let heights: Vec<u64> = self.members.iter().map(Member::height).collect();
+            self.fail("liveness", format!("heights are {heights:?}, all should be at {height}"));
+            return true;
+        }
+        false
+    }
+
+    fn fail(&mut self, judge: &'static str, what: String) {
+        self.outside.judges.fail(judge, what);
+    }
+
+    fn happen(&mut self, what: Happening) {
+        let now = self.outside.now;
+        match what {
+            Happening::Arrive { from, to, connection, message } => {
+                self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
+                if self.outside.network.connection(from, to) == Some(connection) {
+                    let peer = self.outside.network.peer_id(to, from);
+                    let peer = peer.expect("they are connected");
+                    self.members[to].receive(&mut self.outside, peer, message);
+                }
+            }
+            Happening::Inside { member, life, event } => {
+                if self.members[member].life() != life {
+                    return;
+                }
+                self.outside.digest.add(now, &[2, number(member), inside(&event)]);
+                let (it, outside) = (&mut self.members[member], &mut self.outside);
+                match event {
+                    Inside::Ring(timeout) => it.ring(outside, timeout),
+                    Inside::Answer(input) => it.hear(outside, *input),
+                    Inside::Wake => it.wake(outside),
+                }
+            }
+            Happening::Begin(index) => {
+                self.outside.digest.add(now, &[3, number(index)]);
+                self.begin(index);
+            }
+            Happening::End(index) => {
+                self.outside.digest.add(now, &[4, number(index)]);
+                self.end(index);
+            }
+        }
+        self.notice_crashes();
+    }
+
+    /// Once the last fault is over, everybody must get on.
+    pub(crate) fn set_goal(&mut self) {
+        if 0 < self.faults_left {
+            return;
+        }
+        let height = |&it: &usize| self.members[it].height();
+        let highest = self.honest.iter().map(height).max().unwrap_or(0);
+        let lowest = self.honest.iter().map(height).min().unwrap_or(0);
+        let goal = self.outside.plan.heights.max(highest + 3);
+        let heights_ms = (goal - lowest).saturating_mul(HEIGHT_MS_MAX);
+        let within = Moment::from_millis(RECOVERY_MS_MAX + heights_ms);
+        self.goal = Some((goal, self.outside.now.after_nanos(within.0)));
+    }
+
+    pub(crate) fn connect_all(&mut self) {
+        for (a, b) in pairs(self.members.len()) {
+            let both = self.members[a].is_running() && self.members[b].is_running();
+            if both && self.outside.network.connect(a, b) {
+                for (one, other) in [(a, b), (b, a)] {
+                    let peer = self.outside.network.peer_id(one, other);
+                    let peer = peer.expect("they were just connected");
+                    self.members[one].hear(&mut self.outside, Input::PeerUp(peer));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn disconnect(&mut self, a: usize, b: usize) {
+        let ids =
+            [(a, b), (b, a)].map(|(one, other)| (one, self.outside.network.peer_id(one, other)));
+        if self.outside.network.disconnect(a, b) {
+            for (one, peer) in ids {
+                let peer = peer.expect("they were connected");
+                self.members[one].hear(&mut self.outside, Input::PeerDown(peer));
+            }
+        }
+    }
+}
+
+/// Runs a plan. A broken assertion inside a replica is a failure, too.
+pub fn run(plan: &Plan) -> Report {
+    let world = std::panic::AssertUnwindSafe(|| World::new(plan.clone()).run());
+    std::panic::catch_unwind(world).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
+        let what = text.unwrap_or_else(|| "a panic without words".to_owned());
+        let failure = Failure { judge: "assertion", at: Moment::START, what };
+        let (digest, counts) = (Digest::default().finish(), Counts::default());
+        Report { failure: Some(failure), digest, counts, lasted: Moment::START }
+    })
+}
+
+/// How the chain of a plan begins.
+fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
+    let validators = plan.powers.iter().enumerate().map(|(number, &power)| GenesisValidator {
+        public_key: curves.public(number),
+        power: VotingPower(power),
+        name: String::new(),
+    });
+    let mut params = ConsensusParams::default();
+    params.abci.extensions_from = plan.machine.extensions_from.map(Height);
+    Genesis {
+        genesis_time: genesis_time(),
+        chain_id: ChainId::new("simulated").expect("a short name"),
+        initial_height: Height::FIRST,
+        params,
+        validators: validators.collect(),
+        app_hash: AppHash::default(),
+        app_state: "{}".to_owned(),
+    }
+}
+
+pub(crate) fn pairs(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).flat_map(move |a| (a + 1..count).map(move |b| (a, b)))
+}
+
+fn number(number: usize) -> u64 {
+    u64::try_from(number).expect("fits 64 bits")
+}
+
+/// A number for a message's content, for the digest.
+fn fact(message: &Message) -> u64 {
+    match message {
+        Message::Vote(vote) => {
+            let id = vote.block_id.map_or(0, |id| u64::from(id.hash.0[0]));
+            id << 48 | vote.height.0 << 16 | u64::from(vote.round.0) << 1 | vote.kind as u64
+        }
+        other => crate::report::kind(other).len() as u64,
+    }
+}
+
+fn inside(event: &Inside) -> u64 {
+    match event {
+        Inside::Ring(timeout) => timeout.height.0 << 8 | u64::from(timeout.round.0),
+        Inside::Answer(_) => 1,
+        Inside::Wake => 2,
+    }
+}
