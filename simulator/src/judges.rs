@@ -219,6 +219,9 @@ impl Judges {
         }
         match self.agreement.decided(&self.chain, member, decided) {
             Ok(Decision::First) => {
+                if !self.liveness.is_healed() {
+                    self.note("heights decided while faults lasted", 1);
+                }
                 self.judge_block(decided);
                 true
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use types::Message;
 
 use crate::moment::Moment;
-use crate::plan::FaultClass;
+use crate::plan::{FaultClass, Vice};
 
 /// A judge's verdict: something happened that must not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,10 @@ pub struct Counts {
     pub dropped: u64,
     /// What the judges found out, by name: nothing that is wrong.
     pub findings: BTreeMap<&'static str, u64>,
+    /// What Byzantine members did, by vice.
+    pub vices: BTreeMap<Vice, u64>,
+    /// Peers that were cut and banned.
+    pub bans: u64,
 }
 
 impl Counts {
@@ -72,6 +76,10 @@ impl Counts {
         self.events += other.events;
         self.heights += other.heights;
         self.rounds += other.rounds;
+        self.bans += other.bans;
+        for (vice, count) in &other.vices {
+            *self.vices.entry(*vice).or_default() += count;
+        }
         for (kind, count) in &other.messages {
             *self.messages.entry(kind).or_default() += count;
         }

@@ -7,6 +7,7 @@ use consensus::Input;
 use types::genesis::GenesisValidator;
 use types::{AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, Message, VotingPower};
 
+use crate::byzantine::Adversary;
 use crate::curves::Curves;
 use crate::faults::Course;
 use crate::judges::Judges;
@@ -21,6 +22,8 @@ use crate::report::{Counts, Digest, Failure, Report};
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
+/// Largest block in bytes: a limit that an adversary can exceed without much work.
+pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A whole network.
 pub struct World {
@@ -48,8 +51,9 @@ impl World {
             queue: Queue::new(),
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
-            curves,
             notes: vec![],
+            adversaries: adversaries(&plan, &curves),
+            curves,
             counts: Counts::default(),
             digest: Digest::default(),
             plan: plan.clone(),
@@ -86,11 +90,11 @@ impl World {
             self.happen(what);
         }
         let Outside { mut judges, mut counts, digest, now, network, .. } = self.outside;
-        counts.findings = judges.finish();
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
+        counts.findings = judges.finish();
         let failure = judges.failure().cloned();
         Report { failure, digest: digest.finish(), counts, lasted: now }
     }
@@ -135,6 +139,21 @@ impl World {
                     Inside::Wake => it.wake(outside),
                 }
             }
+            Happening::Garbage { from, to, connection } => {
+                self.outside.digest.add(now, &[5, number(from), number(to)]);
+                if self.outside.network.connection(from, to) == Some(connection) {
+                    self.members[to].receive_garbage(&mut self.outside, from);
+                }
+            }
+            Happening::Ban { member, peer } => {
+                self.outside.digest.add(now, &[6, number(member), number(peer)]);
+                self.disconnect(member, peer);
+            }
+            Happening::Forgive { member, peer } => {
+                self.outside.digest.add(now, &[7, number(member), number(peer)]);
+                self.outside.network.scores.forgive((member, peer));
+                self.connect_all();
+            }
             Happening::Begin(index) => {
                 self.outside.digest.add(now, &[3, number(index)]);
                 self.begin(index);
@@ -161,6 +180,7 @@ impl World {
         if self.outside.network.connection(from, to) == Some(connection) {
             let peer = self.outside.network.peer_id(to, from);
             let peer = peer.expect("they are connected");
+            self.outside.overhear(from, to, &message);
             self.members[to].receive(&mut self.outside, peer, message);
         }
     }
@@ -197,6 +217,13 @@ impl World {
     }
 }
 
+/// The adversaries of a plan's members; nobody if all are honest.
+fn adversaries(plan: &Plan, curves: &Curves) -> Vec<Option<Box<Adversary>>> {
+    let adversary = |member| Adversary::new(plan, member, curves).map(Box::new);
+    let adversaries: Vec<_> = (0..plan.members.len()).map(adversary).collect();
+    if adversaries.iter().all(Option::is_none) { Vec::new() } else { adversaries }
+}
+
 /// Runs a plan. A broken assertion inside a replica is a failure, too.
 pub fn run(plan: &Plan) -> Report {
     let world = std::panic::AssertUnwindSafe(|| World::new(plan.clone()).run());
@@ -218,6 +245,7 @@ fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
         name: String::new(),
     });
     let mut params = ConsensusParams::default();
+    params.block.bytes_max = Some(BLOCK_BYTES_MAX);
     params.abci.extensions_from = plan.machine.extensions_from.map(Height);
     Genesis {
         genesis_time: genesis_time(),

@@ -36,9 +36,12 @@ pub struct Records {
 /// What was said at one height.
 #[derive(Debug, Default)]
 struct Record {
-    votes: BTreeMap<(Address, VoteKind), BTreeMap<Round, BTreeSet<Option<BlockId>>>>,
+    votes: BTreeMap<(Address, VoteKind), BTreeMap<Round, Choices>>,
     proposals: BTreeMap<Round, BTreeSet<(BlockId, Option<Round>)>>,
 }
+
+/// What somebody voted for in one round: more than one thing is equivocation.
+type Choices = BTreeSet<Option<BlockId>>;
 
 /// Who broke the rules, and how.
 pub type Culprits = BTreeMap<Address, BTreeSet<Charge>>;

@@ -2,13 +2,17 @@
 //! the same order, with the same barriers. Here waiting is a number that grows.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::{Announcement, Decided, Input, Output, Question, Recipients, SignRequest, Timeout};
-use types::{Height, Message, PeerId};
+use consensus::{
+    Announcement, Decided, Input, Judgement, Output, Question, Recipients, SignRequest, Timeout,
+};
+use types::{Block, ChainId, Evidence, Height, Message, PeerId};
 
-use super::Member;
 use super::trouble::{Ending, Stop};
+use super::verifier::Past;
+use super::{Member, Running};
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
@@ -191,9 +195,14 @@ impl Member {
                 );
             }
             Output::Ask(question) => self.ask(outside, turn.at, question),
-            Output::Rekey(keyring) => running.keyring = *keyring,
+            Output::Rekey(keyring) => {
+                if let Some(adversary) = outside.adversary(self.number) {
+                    adversary.rekey(&keyring);
+                }
+                running.keyring = *keyring;
+            }
             Output::Penalise { peer, offence, reason } => {
-                outside.judges.blamed(self.number, Network::member_of(peer), offence, reason);
+                outside.penalise(self.number, Network::member_of(peer), offence, reason);
             }
             Output::Announce(announcement) => self.announced(outside, &announcement),
             Output::Halt { reason } => outside.judges.halted(self.number, &reason),
@@ -282,9 +291,16 @@ impl Member {
     fn ask(&mut self, outside: &mut Outside, at: Moment, question: Question) {
         let longest = outside.plan.machine.answer_micros * 1000;
         let takes = if 0 < longest { self.chance.below(longest) } else { 0 };
-        let answer = outside.word.answer(question, self.key);
+        let judged = judged(&question);
+        let answer = self.checked(&outside.genesis.chain_id, &question);
+        let answer = answer.unwrap_or_else(|| outside.word.answer(question, self.key));
         if let Input::Executed { height, outcome } = &answer {
             outside.judges.executed(self.number, *height, outcome);
+        }
+        if let Some(adversary) = outside.adversary(self.number)
+            && let Some(block) = judged.as_ref().or(built(&answer))
+        {
+            adversary.learn(block);
         }
         let Some(running) = &mut self.running else { return };
         let done = running.executing_until.max(at).after_nanos(takes);
@@ -292,11 +308,60 @@ impl Member {
         self.later(outside, done, Inside::Answer(Box::new(answer)));
     }
 
+    /// What follows from the signatures in question alone: those of the last commit and of the
+    /// evidence in a proposed block, and those of a served block's commit.
+    fn checked(&mut self, chain_id: &ChainId, question: &Question) -> Option<Input> {
+        let Self { running: Some(Running { verifier, .. }), disk, .. } = self else { return None };
+        match question {
+            Question::Judge { state, block, .. } => {
+                let last = block.last_commit.as_ref().zip(state.last_block.as_ref());
+                let proven = last.is_none_or(|(commit, last)| {
+                    verifier.commit(chain_id, &last.validators, last.height, commit)
+                });
+                let stands = |piece: &Evidence| {
+                    let Some((validators, time)) = disk.past(piece.height()) else { return false };
+                    verifier.evidence(&Past { chain_id, validators: &validators, time }, piece)
+                };
+                if proven && block.evidence.iter().all(stands) {
+                    return None;
+                }
+                let (height, block) = (block.header.height, block.hash());
+                Some(Input::Judged { height, block, judgement: Judgement::Invalid })
+            }
+            Question::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
+                let valid = commit.block_id == *block_id
+                    && commit.height == *height
+                    && verifier.extended_commit(chain_id, validators, commit, *extensions_enabled);
+                Some(Input::CommitVerified { height: *height, block: block_id.hash, valid })
+            }
+            Question::Build { .. }
+            | Question::Extend { .. }
+            | Question::VerifyExtension { .. }
+            | Question::Execute { .. } => None,
+        }
+    }
+
     fn announced(&mut self, _outside: &mut Outside, _announcement: &Announcement) {}
 
     fn later(&self, outside: &mut Outside, at: Moment, event: Inside) {
         let (member, life) = (self.number, self.life);
         outside.queue.push(at, Happening::Inside { member, life, event });
+    }
+}
+
+/// The block that a question is about, if it is to be judged.
+fn judged(question: &Question) -> Option<Arc<Block>> {
+    match question {
+        Question::Judge { block, .. } => Some(Arc::clone(block)),
+        _ => None,
+    }
+}
+
+/// The block that was built.
+fn built(answer: &Input) -> Option<&Arc<Block>> {
+    match answer {
+        Input::Built { built: Some((block, _)), .. } => Some(block),
+        _ => None,
     }
 }
 
