@@ -215,7 +215,6 @@ impl Member {
         }
         self.life += 1;
         let height = start.state.last_height();
-        outside.judges.started(self.number, &records);
         let key = self.voting_key(outside, start.state.next_height());
         let mut replica = Replica::new(self.config.clone(), key, start, records);
         let mut outputs = Vec::new();
