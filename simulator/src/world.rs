@@ -90,11 +90,11 @@ impl World {
             self.happen(what);
         }
         let Outside { mut judges, mut counts, digest, now, network, .. } = self.outside;
+        counts.findings = judges.finish();
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
-        counts.findings = judges.finish();
         let failure = judges.failure().cloned();
         Report { failure, digest: digest.finish(), counts, lasted: now }
     }
