@@ -2,7 +2,11 @@
 
 use crate::outside::Happening;
 use crate::plan::FaultKind;
+use crate::trace::words;
 use crate::world::{World, pairs};
+
+/// What a crash in the midst of carrying out outputs is called in tables.
+pub(crate) const CRASH_AT_AN_OUTPUT: &str = "crash at an output";
 
 impl World {
     /// A fault begins.
@@ -10,7 +14,7 @@ impl World {
         let fault = self.outside.plan.faults[index].clone();
         let end = self.outside.now.after_nanos(fault.lasts_ms.saturating_mul(1_000_000));
         self.outside.queue.push(end, Happening::End(index));
-        *self.outside.counts.faults.entry(kind(&fault.kind)).or_default() += 1;
+        self.note_fault(&fault.kind);
         let weather = &mut self.outside.network.weather;
         match fault.kind {
             FaultKind::Crash { member, after_outputs: None } => {
@@ -34,6 +38,7 @@ impl World {
     /// A fault is over.
     pub(crate) fn end(&mut self, index: usize) {
         let fault = self.outside.plan.faults[index].clone();
+        self.outside.note(|| format!("fault ends: {}", words::fault(&fault.kind)));
         let weather = &mut self.outside.network.weather;
         match fault.kind {
             FaultKind::Crash { member, .. } => {
@@ -51,6 +56,19 @@ impl World {
         }
         self.faults_left -= 1;
         self.set_goal();
+    }
+
+    /// Counts a fault, and where it meets those whom it concerns.
+    fn note_fault(&mut self, fault: &FaultKind) {
+        let kind = kind(fault);
+        self.outside.counts.began(kind);
+        self.outside.note(|| format!("fault begins: {}", words::fault(fault)));
+        // This one has not met anybody yet: the member's driver counts it when it does.
+        if kind != CRASH_AT_AN_OUTPUT {
+            for member in fault.concerns(self.members.len()) {
+                self.outside.counts.met(kind, self.members[member].stage());
+            }
+        }
     }
 
     /// Starts a member that does not run, and connects it.
@@ -87,7 +105,7 @@ impl World {
 fn kind(fault: &FaultKind) -> &'static str {
     match fault {
         FaultKind::Crash { after_outputs: None, .. } => "crash",
-        FaultKind::Crash { after_outputs: Some(_), .. } => "crash at an output",
+        FaultKind::Crash { after_outputs: Some(_), .. } => CRASH_AT_AN_OUTPUT,
         FaultKind::Loss { .. } => "loss",
         FaultKind::Duplicate { .. } => "duplicate",
         FaultKind::Delay { .. } => "delay",

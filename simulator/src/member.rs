@@ -15,6 +15,7 @@ use crate::chance::Chance;
 use crate::moment::{Clock, Moment};
 use crate::outside::Outside;
 use crate::plan::{Plan, WaitsPlan};
+use crate::report::{Progress, Stage};
 
 use light::Light;
 use signer::Signer;
@@ -56,6 +57,8 @@ struct Running {
     executing_until: Moment,
     /// The last height that was executed.
     height: Option<Height>,
+    /// What it has announced of where it is.
+    progress: Progress,
 }
 
 impl Member {
@@ -89,6 +92,11 @@ impl Member {
         running.unwrap_or_else(|| self.disk.tip()).map_or(0, |height| height.0)
     }
 
+    /// Where it is in the protocol.
+    pub fn stage(&self) -> Stage {
+        self.running.as_ref().map_or(Stage::Down, |running| running.progress.stage())
+    }
+
     /// Which of its lives it is in.
     pub fn life(&self) -> u32 {
         self.life
@@ -107,6 +115,7 @@ impl Member {
         }
         let unsynced = self.disk.unsynced();
         let taken = self.chance.between(0, unsynced);
+        outside.note(|| format!("n{} loses power; {taken} of {unsynced} writes", self.number));
         let taken = usize::try_from(taken).expect("few writes");
         for decided in self.disk.lose_power(taken) {
             self.judge_decided(outside, &decided);
@@ -120,6 +129,10 @@ impl Member {
         }
         let (start, records) = self.disk.start(&outside.word);
         self.life += 1;
+        outside.note(|| {
+            let (number, life, height) = (self.number, self.life, start.state.next_height());
+            format!("n{number} starts life {life} at {height} with {} records", records.len())
+        });
         let height = start.state.last_height();
         let mut replica = Replica::new(self.config.clone(), self.key, start, records);
         let mut outputs = Vec::new();
@@ -138,6 +151,7 @@ impl Member {
             waking: false,
             executing_until: outside.now,
             height,
+            progress: Progress::BEGUN,
         });
         self.go_on(outside, outputs);
     }

@@ -10,6 +10,7 @@ use crate::network::{Network, size};
 use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest};
+use crate::trace::{Trace, words};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -74,6 +75,8 @@ pub struct Outside {
     pub counts: Counts,
     /// Names the history.
     pub digest: Digest,
+    /// Tells the history, if somebody wants to read it.
+    pub trace: Option<Trace>,
 }
 
 impl Outside {
@@ -82,9 +85,29 @@ impl Outside {
         let Some(connection) = self.network.connection(from, to) else { return };
         self.counts.sent(message);
         self.judges.sent(from, message);
-        for at in self.network.route(at, (from, to), size::of(message)).into_iter().flatten() {
+        let arrivals = self.network.route(at, (from, to), size::of(message));
+        if arrivals == [None, None] {
+            self.note(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
+        }
+        for at in arrivals.into_iter().flatten() {
             let message = message.clone();
             self.queue.push(at, Happening::Arrive { from, to, connection, message });
+        }
+    }
+
+    /// Tells what happens now, if somebody wants to read it.
+    pub fn note(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(self.now, &what());
+        }
+    }
+
+    /// Tells what happens now, if it is worth a line and somebody wants to read it.
+    pub fn note_some(&mut self, what: impl FnOnce() -> Option<String>) {
+        if let Some(trace) = &mut self.trace
+            && let Some(what) = what()
+        {
+            trace.note(self.now, &what);
         }
     }
 }

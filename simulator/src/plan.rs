@@ -1,7 +1,11 @@
 //! A seed as a plan: everything about a run that chance decides before it begins, as plain values
 //! that can be printed, stored, shrunk and run again.
 
+mod sound;
+
 use serde::{Deserialize, Serialize};
+
+pub use sound::PlanError;
 
 /// The version of plans and traces. Another version's histories cannot be repeated.
 pub const PLAN_VERSION: u32 = 1;

@@ -16,7 +16,8 @@ use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
 use crate::plan::Plan;
 use crate::queue::Queue;
-use crate::report::{Counts, Digest, Failure, Report};
+use crate::report::{Counts, Digest, Report};
+use crate::trace::{Trace, words};
 
 /// Virtual time within which everybody must have caught up after the last fault is over.
 const RECOVERY_MS_MAX: u64 = 120_000;
@@ -53,6 +54,7 @@ impl World {
             judges: Judges::new(&plan),
             counts: Counts::default(),
             digest: Digest::default(),
+            trace: None,
             plan: plan.clone(),
         };
         let count = plan.members.len();
@@ -69,6 +71,11 @@ impl World {
 
     /// Lets everything happen.
     pub fn run(mut self) -> Report {
+        self.last();
+        self.end_of_world().0
+    }
+
+    fn last(&mut self) {
         for number in 0..self.members.len() {
             self.power_on(number);
         }
@@ -83,9 +90,13 @@ impl World {
             self.outside.counts.events += 1;
             self.happen(what);
         }
-        let Outside { judges, counts, digest, now, .. } = self.outside;
+    }
+
+    /// What is left of it, and what was told.
+    fn end_of_world(self) -> (Report, Option<Trace>) {
+        let Outside { judges, counts, digest, now, trace, .. } = self.outside;
         let failure = judges.failure().cloned();
-        Report { failure, digest: digest.finish(), counts, lasted: now }
+        (Report { failure, digest: digest.finish(), counts, lasted: now }, trace)
     }
 
     fn is_over(&mut self) -> bool {
@@ -119,6 +130,7 @@ impl World {
             Happening::Arrive { from, to, connection, message } => {
                 self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
                 if self.outside.network.connection(from, to) == Some(connection) {
+                    self.outside.note(|| format!("n{to} <- n{from} {}", words::message(&message)));
                     let peer = self.outside.network.peer_id(to, from);
                     let peer = peer.expect("they are connected");
                     self.members[to].receive(&mut self.outside, peer, message);
@@ -189,19 +201,29 @@ impl World {
 
 /// Runs a plan. A broken assertion inside a replica is a failure, too.
 pub fn run(plan: &Plan) -> Report {
-    let world = std::panic::AssertUnwindSafe(|| World::new(plan.clone()).run());
-    std::panic::catch_unwind(world).unwrap_or_else(|panic| {
+    run_told(plan, None).0
+}
+
+/// Runs a plan and tells what happens, in at most so many lines; then the earliest are forgotten.
+pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
+    let (report, trace) = run_told(plan, Some(Trace::new(lines_max)));
+    (report, trace.unwrap_or_else(|| Trace::new(0)))
+}
+
+fn run_told(plan: &Plan, trace: Option<Trace>) -> (Report, Option<Trace>) {
+    let mut world = World::new(plan.clone());
+    world.outside.trace = trace;
+    let last = std::panic::AssertUnwindSafe(|| world.last());
+    if let Err(panic) = std::panic::catch_unwind(last) {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
-        let what = text.unwrap_or_else(|| "a panic without words".to_owned());
-        let failure = Failure { judge: "assertion", at: Moment::START, what };
-        let (digest, counts) = (Digest::default().finish(), Counts::default());
-        Report { failure: Some(failure), digest, counts, lasted: Moment::START }
-    })
+        world.fail("assertion", text.unwrap_or_else(|| "a panic without words".to_owned()));
+    }
+    world.end_of_world()
 }
 
 /// How the chain of a plan begins.
-fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
+pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
     let validators = plan.powers.iter().enumerate().map(|(number, &power)| GenesisValidator {
         public_key: curves.public(number),
         power: VotingPower(power),

@@ -11,6 +11,7 @@ use super::Member;
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
+use crate::trace::words;
 
 /// Most inputs taken together before their outputs are carried out.
 const INPUTS_AT_ONCE_MAX: usize = 256;
@@ -78,6 +79,7 @@ impl Member {
     pub(super) fn go_on(&mut self, outside: &mut Outside, outputs: Vec<Output>) {
         let mut turn = Turn { at: outside.now, answered: VecDeque::new() };
         if self.carry_out_all(outside, &mut turn, outputs).is_err() {
+            outside.counts.met(crate::faults::CRASH_AT_AN_OUTPUT, self.stage());
             return self.crash(outside);
         }
         if let Some(running) = &mut self.running {
@@ -222,9 +224,12 @@ impl Member {
 
     pub(super) fn judge_decided(&self, outside: &mut Outside, decided: &Decided) {
         if outside.judges.decided(self.number, decided) {
-            outside.counts.heights += 1;
-            outside.counts.rounds += u64::from(decided.commit.round.0) + 1;
+            outside.counts.decided(decided.commit.round);
         }
+        outside.note(|| {
+            let (height, round) = (decided.block.header.height, decided.commit.round);
+            format!("n{} has {height}/{round} {} on disk", self.number, words::block(&decided.id))
+        });
     }
 
     fn send(&mut self, outside: &mut Outside, at: Moment, to: Recipients, message: &Message) {
@@ -266,7 +271,10 @@ impl Member {
             return Input::SignRefused { height, round, reason };
         };
         let signed = signer.sign(&outside.curves, &outside.genesis.chain_id, request.clone());
-        if !matches!(signed, Input::SignRefused { .. }) {
+        if matches!(signed, Input::SignRefused { .. }) {
+            outside.note(|| format!("n{} may not sign {}", self.number, words::request(&request)));
+        } else {
+            outside.note(|| format!("n{} signs {}", self.number, words::request(&request)));
             outside.judges.signed(self.number, key, &request);
         }
         signed
@@ -283,7 +291,15 @@ impl Member {
         self.later(outside, done, Inside::Answer(Box::new(answer)));
     }
 
-    fn announced(&mut self, _outside: &mut Outside, _announcement: &Announcement) {}
+    fn announced(&mut self, outside: &mut Outside, announcement: &Announcement) {
+        if let Some(running) = &mut self.running {
+            running.progress.learn(announcement);
+        }
+        outside.note_some(|| {
+            let text = words::announcement(announcement)?;
+            Some(format!("n{} {text}", self.number))
+        });
+    }
 
     fn later(&self, outside: &mut Outside, at: Moment, event: Inside) {
         let (member, life) = (self.number, self.life);
