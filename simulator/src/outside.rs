@@ -27,6 +27,17 @@ pub enum Happening {
         /// What.
         message: Message,
     },
+    /// A message that had to wait for its receiver's line is through it.
+    Land {
+        /// From whom.
+        from: usize,
+        /// At whom.
+        to: usize,
+        /// On which of their connections.
+        connection: u32,
+        /// What.
+        message: Message,
+    },
     /// Something happens to a member in one of its lives.
     Inside {
         /// Whose.
@@ -38,8 +49,34 @@ pub enum Happening {
     },
     /// A fault of the plan begins.
     Begin(usize),
+    /// A fault of the plan that comes and goes is there, or not.
+    Toggle(usize),
     /// A fault of the plan ends.
     End(usize),
+    /// Peers find out that a member has stopped in this life, or does not run.
+    Notice {
+        /// Who.
+        member: usize,
+        /// In which of its lives.
+        life: u32,
+    },
+}
+
+/// What the world has to do for a member that cannot do it itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// It has stopped, because of a fault of the plan.
+    Stopped {
+        /// Who.
+        member: usize,
+        /// Which fault; none if it was no fault of the plan.
+        fault: Option<usize>,
+    },
+    /// It follows the chain without voting, and may vote again once it is restarted.
+    MayVote {
+        /// Who.
+        member: usize,
+    },
 }
 
 /// What happens inside a member.
@@ -71,6 +108,8 @@ pub struct Outside {
     pub word: Word,
     /// Who looks on.
     pub judges: Judges,
+    /// What members want done.
+    pub notes: Vec<Note>,
     /// What was counted.
     pub counts: Counts,
     /// Names the history.
@@ -87,7 +126,7 @@ impl Outside {
         self.judges.sent(from, message);
         let arrivals = self.network.route(at, (from, to), size::of(message));
         if arrivals == [None, None] {
-            self.note(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
+            self.tell(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
         }
         for at in arrivals.into_iter().flatten() {
             let message = message.clone();
@@ -96,18 +135,18 @@ impl Outside {
     }
 
     /// Tells what happens now, if somebody wants to read it.
-    pub fn note(&mut self, what: impl FnOnce() -> String) {
+    pub fn tell(&mut self, what: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.note(self.now, &what());
+            trace.tell(self.now, &what());
         }
     }
 
     /// Tells what happens now, if it is worth a line and somebody wants to read it.
-    pub fn note_some(&mut self, what: impl FnOnce() -> Option<String>) {
+    pub fn tell_some(&mut self, what: impl FnOnce() -> Option<String>) {
         if let Some(trace) = &mut self.trace
             && let Some(what) = what()
         {
-            trace.note(self.now, &what);
+            trace.tell(self.now, &what);
         }
     }
 }

@@ -43,7 +43,7 @@ impl Trace {
     }
 
     /// Something happens.
-    pub fn note(&mut self, at: Moment, what: &str) {
+    pub fn tell(&mut self, at: Moment, what: &str) {
         self.lines.push_back(format!("{at} {what}"));
         if self.lines_max < self.lines.len() {
             self.lines.pop_front();

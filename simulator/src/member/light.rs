@@ -16,7 +16,7 @@ use crate::curves::Curves;
 use crate::plan::{MachinePlan, Plan};
 
 /// Blocks that a light disk keeps.
-const BLOCKS_MAX: usize = 500;
+const BLOCKS_MAX: usize = 4096;
 
 /// What a disk holds.
 #[derive(Clone, Debug)]
@@ -72,6 +72,11 @@ impl Light {
         unsynced.into_iter().filter_map(|write| self.rows.apply(write)).collect()
     }
 
+    /// The process is killed: the operating system keeps all that was written.
+    pub fn lose_process(&mut self) -> Vec<Arc<Decided>> {
+        self.lose_power(self.unsynced.len())
+    }
+
     /// A decided block, for peers.
     pub fn stored(&self, height: Height) -> Option<StoredBlock> {
         self.rows.blocks.get(&height).cloned()
@@ -88,8 +93,8 @@ impl Light {
         let rows = &mut self.rows;
         while let Some(stored) = rows.blocks.get(&rows.state.next_height()) {
             let block = whole(stored);
-            let outcome = word.outcome(&block, &rows.state);
             let id = stored.commit.block_id;
+            let outcome = word.outcome(&block, &id.hash);
             let after = rows.state.advance(id, &block.header, block.txs.len(), &outcome);
             rows.state = Arc::new(after.expect("the same outcome was taken before"));
         }
@@ -189,9 +194,9 @@ impl Word {
                 let valid = validators.quorum().reached_by(power);
                 Input::CommitVerified { height, block: block_id.hash, valid }
             }
-            Question::Execute { state, block, .. } => {
+            Question::Execute { block, id, .. } => {
                 let height = block.header.height;
-                Input::Executed { height, outcome: Arc::new(self.outcome(&block, &state)) }
+                Input::Executed { height, outcome: Arc::new(self.outcome(&block, &id.hash)) }
             }
         }
     }
@@ -203,10 +208,10 @@ impl Word {
     }
 
     /// What comes of a block: its hash is the application's state.
-    pub fn outcome(&self, block: &Block, _state: &ChainState) -> BlockOutcome {
+    pub fn outcome(&self, block: &Block, hash: &Hash) -> BlockOutcome {
         BlockOutcome {
             tx_results: vec![TxResult::default(); block.txs.len()],
-            app_hash: AppHash(Bytes::copy_from_slice(block.hash().as_bytes())),
+            app_hash: AppHash(Bytes::copy_from_slice(hash.as_bytes())),
             validator_updates: self.updates(block.header.height).into_iter().collect(),
             ..BlockOutcome::default()
         }

@@ -1,19 +1,23 @@
-//! Whether a plan makes a world: plans also come from files, and from the shrinker. Whom its faults
-//! concern, and what is left of it without one of the members.
+//! Whether a plan makes a world: plans also come from files, and from the shrinker.
 
 use types::ChainState;
 
-use super::{FaultKind, PLAN_VERSION, Plan};
+use super::shape::{HEIGHTS_MAX, VALIDATORS_MAX};
+use super::{FaultKind, NetworkPlan, PLAN_VERSION, Plan};
 use crate::curves::Curves;
 
 /// Most members of a world.
-const MEMBERS_MAX: usize = 1000;
-/// Most heights of a run.
-const HEIGHTS_MAX: u64 = 10_000_000;
-/// A clock is wrong by at most so much, in microseconds: a year.
-const SKEW_MICROS_MAX: u64 = 31_536_000_000_000;
+const MEMBERS_MAX: usize = 2000;
+/// Longest time that a plan may name, in milliseconds: a day. No sum of such times is too large.
+const MILLIS_MAX: u64 = 86_400_000;
+/// The same in microseconds.
+const MICROS_MAX: u64 = MILLIS_MAX * 1000;
+/// Clocks are wrong by at most a year, in microseconds.
+const SKEW_MICROS_MAX: u64 = 365 * MICROS_MAX;
 /// A clock is too fast or too slow by at most so much, in millionths.
 const DRIFT_PPM_MAX: u64 = 500_000;
+/// Most bytes a second.
+const BANDWIDTH_MAX: u64 = 1_000_000_000_000;
 
 /// Why a plan makes no world.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,32 +83,34 @@ impl Plan {
     /// # Errors
     /// The first reason why not.
     pub fn check(&self) -> Result<(), PlanError> {
-        let count = length(self.members.len());
-        let last = count.saturating_sub(1);
-        within("the number of members", count, 1, length(MEMBERS_MAX))?;
-        within("the number of validators", length(self.powers.len()), 1, length(MEMBERS_MAX))?;
+        let count = self.members.len();
+        within("the number of members", length(count), 1, length(MEMBERS_MAX))?;
+        let validators = length(self.powers.len());
+        within("the number of validators", validators, 1, length(VALIDATORS_MAX))?;
         within("the number of heights", self.heights, 1, HEIGHTS_MAX)?;
-        let key_max = length(self.powers.len()) - 1;
         for member in &self.members {
-            let key = member.key.map_or(0, length);
-            within("the key of a member", key, 0, key_max)?;
+            within("the key of a member", member.key.map_or(0, length), 0, validators - 1)?;
             within("the skew of a clock", member.skew_micros.unsigned_abs(), 0, SKEW_MICROS_MAX)?;
             within("the drift of a clock", member.drift_ppm.unsigned_abs(), 0, DRIFT_PPM_MAX)?;
         }
+        self.network.check(count)?;
+        let machine = &self.machine;
+        for micros in [machine.sync_micros, machine.sign_micros, machine.answer_micros] {
+            within("a time of the machine", micros, 0, MICROS_MAX)?;
+        }
+        within("a share of a thousand", machine.rejects_permille, 0, 1000)?;
+        within("a number of heights", machine.updates_every.unwrap_or(1), 1, HEIGHTS_MAX)?;
+        let waits = &self.waits;
+        for millis in [waits.propose, waits.prevote, waits.precommit, waits.delta, waits.commit] {
+            within("a wait", millis, 0, MILLIS_MAX)?;
+        }
+        for millis in [waits.gossip, waits.relay, waits.catch_up] {
+            within("a wait", millis, 1, MILLIS_MAX)?;
+        }
         for fault in &self.faults {
-            match &fault.kind {
-                FaultKind::Crash { member, .. } => {
-                    within("the member of a fault", length(*member), 0, last)?;
-                }
-                FaultKind::Loss { permille } | FaultKind::Duplicate { permille } => {
-                    within("a share of a thousand", *permille, 0, 1000)?;
-                }
-                FaultKind::Delay { .. } => {}
-                FaultKind::Partition { groups, .. } => {
-                    let groups = length(groups.len());
-                    within("the number of members in groups", groups, count, count)?;
-                }
-            }
+            within("when a fault begins", fault.at_ms, 0, MILLIS_MAX)?;
+            within("how long a fault lasts", fault.lasts_ms, 0, MILLIS_MAX)?;
+            fault.kind.check(count)?;
         }
         // Stand-ins for keys make the same sets, and cost nothing.
         let genesis = crate::world::genesis(self, &Curves::new(self.powers.len(), false));
@@ -112,62 +118,90 @@ impl Plan {
         state.map_err(|error| PlanError::Validators(error.to_string()))?;
         Ok(())
     }
+}
 
-    /// The plan without one member, and without its validator if nobody else has the key. None if
-    /// nobody would be left.
-    pub fn without_member(&self, member: usize) -> Option<Self> {
-        let mut plan = self.clone();
-        let gone = plan.members.remove(member);
-        plan.faults = Vec::new();
-        for fault in &self.faults {
-            if let Some(kind) = fault.kind.without_member(member) {
-                plan.faults.push(super::Fault { kind, ..*fault });
+impl NetworkPlan {
+    fn check(&self, count: usize) -> Result<(), PlanError> {
+        within("a delay of the network", self.delay_micros, 0, MICROS_MAX)?;
+        within("a delay of the network", self.jitter_micros, 0, MICROS_MAX)?;
+        within("a time in milliseconds", self.silence_ms, 0, MILLIS_MAX)?;
+        for &(a, b) in self.links.iter().flatten() {
+            members([a, b], count)?;
+            within("the first end of a link", length(a), 0, length(b).saturating_sub(1))?;
+        }
+        if let Some(bandwidth) = &self.bandwidth {
+            for bytes in [bandwidth.uplink, bandwidth.downlink, bandwidth.link] {
+                within("a bandwidth", bytes, 1, BANDWIDTH_MAX)?;
+            }
+            within("the bytes that wait", bandwidth.waiting_max, 0, BANDWIDTH_MAX)?;
+        }
+        let (places, rows) = (&self.distances.places, &self.distances.micros);
+        if places.is_empty() {
+            return Ok(());
+        }
+        as_many("the number of members in places", places.len(), count)?;
+        within("the number of places", length(rows.len()), 1, length(MEMBERS_MAX))?;
+        for &place in places {
+            within("the place of a member", length(place), 0, length(rows.len()) - 1)?;
+        }
+        for row in rows {
+            as_many("the number of distances", row.len(), rows.len())?;
+            for &micros in row {
+                within("a distance", micros, 0, MICROS_MAX)?;
             }
         }
-        let key = gone.key.filter(|_| plan.members.iter().all(|other| other.key != gone.key));
-        if let Some(key) = key {
-            plan.powers.remove(key);
-            for other in &mut plan.members {
-                other.key = other.key.map(|it| if key < it { it - 1 } else { it });
-            }
-        }
-        plan.check().is_ok().then_some(plan)
+        Ok(())
     }
 }
 
 impl FaultKind {
-    /// The members that a fault happens to.
-    pub fn concerns(&self, count: usize) -> Vec<usize> {
+    fn check(&self, count: usize) -> Result<(), PlanError> {
+        let share = |permille| within("a share of a thousand", permille, 0, 1000);
+        let time = |millis| within("a time in milliseconds", millis, 0, MILLIS_MAX);
         match self {
-            FaultKind::Crash { member, .. } => vec![*member],
-            FaultKind::Loss { .. }
-            | FaultKind::Duplicate { .. }
-            | FaultKind::Delay { .. }
-            | FaultKind::Partition { .. } => (0..count).collect(),
-        }
-    }
-
-    /// The fault in a world that lacks this member; none if it happened to that one alone.
-    fn without_member(&self, gone: usize) -> Option<Self> {
-        let mut kind = self.clone();
-        match &mut kind {
-            FaultKind::Crash { member, .. } => *member = renumbered(*member, gone)?,
-            FaultKind::Partition { groups, .. } => {
-                groups.remove(gone);
+            Self::Crash { .. }
+            | Self::Kill { .. }
+            | Self::FailedSync { .. }
+            | Self::FullDisk { .. }
+            | Self::Pause { .. }
+            | Self::Wipe { .. }
+            | Self::Isolation { .. }
+            | Self::Outage { .. } => {}
+            Self::SlowDisk { sync_ms, .. } => time(*sync_ms)?,
+            Self::ClockJump { millis, .. } => time(millis.unsigned_abs())?,
+            Self::Loss { permille } | Self::Duplicate { permille } | Self::Narrow { permille } => {
+                share(*permille)?;
             }
-            FaultKind::Loss { .. } | FaultKind::Duplicate { .. } | FaultKind::Delay { .. } => {}
+            Self::Delay { millis } | Self::SlowLink { millis, .. } => time(*millis)?,
+            Self::FlappingLink { every_ms, .. } | Self::Churn { every_ms, .. } => {
+                within("a time in milliseconds", *every_ms, 1, MILLIS_MAX)?;
+            }
+            Self::Partition { groups, .. } | Self::OneWay { groups } => {
+                as_many("the number of members in groups", groups.len(), count)?;
+            }
+            Self::Ring { order, .. } => {
+                as_many("the number of members in a ring", order.len(), count)?;
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                sorted.dedup();
+                as_many("the number of members in a ring", sorted.len(), count)?;
+                members(sorted, count)?;
+            }
+            Self::Eclipse { by, .. } => members(by.iter().copied(), count)?,
         }
-        Some(kind)
+        members(self.concerns(count), count)
     }
 }
 
-/// A member's number once another is gone.
-fn renumbered(member: usize, gone: usize) -> Option<usize> {
-    match member.cmp(&gone) {
-        std::cmp::Ordering::Less => Some(member),
-        std::cmp::Ordering::Equal => None,
-        std::cmp::Ordering::Greater => Some(member - 1),
-    }
+/// These are numbers of members.
+fn members(numbers: impl IntoIterator<Item = usize>, count: usize) -> Result<(), PlanError> {
+    let last = length(count).saturating_sub(1);
+    let mut numbers = numbers.into_iter();
+    numbers.try_for_each(|it| within("the number of a member", length(it), 0, last))
+}
+
+fn as_many(what: &'static str, actual: usize, count: usize) -> Result<(), PlanError> {
+    within(what, length(actual), length(count), length(count))
 }
 
 fn within(what: &'static str, actual: u64, least: u64, most: u64) -> Result<(), PlanError> {
@@ -184,25 +218,15 @@ fn length(count: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Fault;
-
-    fn plan() -> Plan {
-        let crash = |member| Fault {
-            at_ms: 1,
-            lasts_ms: 2,
-            kind: FaultKind::Crash { member, after_outputs: None },
-        };
-        let split = FaultKind::Partition { groups: vec![0, 1, 2, 3], told: true };
-        let split = Fault { at_ms: 3, lasts_ms: 4, kind: split };
-        let mut plan = Plan::fair(1, &[1, 2, 3, 4], 5);
-        plan.faults = vec![crash(0), crash(2), crash(3), split];
-        plan
-    }
+    use crate::plan::{Fault, Shape};
 
     #[test]
     fn a_plan_is_read_as_it_was_written_below_its_heads() {
-        let text = format!("# What it is.\n# And more.\n{}\n", plan().line());
-        assert_eq!(Plan::read(&text), Ok(plan()));
+        for seed in 0..20 {
+            let plan = Plan::draw(seed, &Shape::default()).unwrap();
+            let text = format!("# What it is.\n# And more.\n{}\n", plan.line());
+            assert_eq!(Plan::read(&text), Ok(plan), "seed {seed}");
+        }
     }
 
     #[test]
@@ -214,45 +238,30 @@ mod tests {
 
     #[test]
     fn plans_that_make_no_world_are_refused() {
-        let changes: [(&str, fn(&mut Plan)); 7] = [
+        fn fault(plan: &mut Plan, kind: FaultKind) {
+            plan.faults = vec![Fault { at_ms: 0, lasts_ms: 0, kind }];
+        }
+        let changes: [(&str, fn(&mut Plan)); 10] = [
             ("number of members", |plan| plan.members.clear()),
             ("number of validators", |plan| plan.powers.clear()),
             ("number of heights", |plan| plan.heights = 0),
             ("key of a member", |plan| plan.members[0].key = Some(4)),
-            ("member of a fault", |plan| {
-                plan.faults[0].kind = FaultKind::Crash { member: 4, after_outputs: None };
-            }),
-            ("in groups", |plan| {
-                plan.faults[0].kind = FaultKind::Partition { groups: vec![0], told: false };
+            ("first end of a link", |plan| plan.network.links = Some(vec![(2, 1)])),
+            ("number of places", |plan| plan.network.distances.places = vec![0; 4]),
+            ("number of a member", |plan| fault(plan, FaultKind::Pause { member: 4 })),
+            ("in groups", |plan| fault(plan, FaultKind::OneWay { groups: vec![0] })),
+            ("in a ring", |plan| {
+                fault(plan, FaultKind::Ring { order: vec![0, 1, 1, 2], told: true });
             }),
             ("make no set", |plan| plan.powers[0] = u64::MAX / 2),
         ];
+        let plan = Plan::fair(1, &[1, 2, 3, 4], 5);
         for (says, change) in changes {
-            let mut changed = plan();
+            let mut changed = plan.clone();
             change(&mut changed);
             let error = changed.check().unwrap_err().to_string();
             assert!(error.contains(says), "{says:?} is not in {error:?}");
         }
-        assert_eq!(plan().check(), Ok(()));
-    }
-
-    #[test]
-    fn without_a_member_the_others_keep_their_keys_and_faults() {
-        let less = plan().without_member(2).unwrap();
-        assert_eq!(less.powers, [1, 2, 4]);
-        let keys: Vec<_> = less.members.iter().map(|member| member.key).collect();
-        assert_eq!(keys, [Some(0), Some(1), Some(2)]);
-        let kinds: Vec<_> = less.faults.iter().map(|fault| fault.kind.clone()).collect();
-        let crash = |member| FaultKind::Crash { member, after_outputs: None };
-        let split = FaultKind::Partition { groups: vec![0, 1, 3], told: true };
-        assert_eq!(kinds, [crash(0), crash(2), split]);
-        assert_eq!(Plan::fair(1, &[1], 1).without_member(0), None);
-    }
-
-    #[test]
-    fn a_twin_leaves_the_validator_to_its_other() {
-        let mut twins = plan();
-        twins.members[3].key = Some(0);
-        assert_eq!(twins.without_member(0).unwrap().powers, [1, 2, 3, 4]);
+        assert_eq!(plan.check(), Ok(()));
     }
 }

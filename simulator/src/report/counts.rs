@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use types::Message;
 
 use super::Stage;
-use crate::plan::Vice;
+use crate::plan::{FaultClass, Vice};
 
 /// What was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,9 +21,13 @@ pub struct Counts {
     pub decided_in: BTreeMap<u32, u64>,
     /// Messages sent, by kind.
     pub messages: MessageCounts,
-    /// Faults that began, by kind.
+    /// Faults that began, by class.
     pub faults: BTreeMap<&'static str, u64>,
-    /// In which stage the members concerned were when a fault of a kind began.
+    /// What faults have hit, by class: messages, connections, processes.
+    pub hits: BTreeMap<&'static str, u64>,
+    /// Messages that did not fit through a line and were dropped.
+    pub dropped: u64,
+    /// In which stage the members concerned were when a fault of a class began.
     pub coverage: BTreeMap<&'static str, BTreeMap<Stage, u64>>,
     /// How often a vice was acted on.
     pub vices: BTreeMap<Vice, u64>,
@@ -42,14 +46,21 @@ impl Counts {
         *self.decided_in.entry(round.0).or_default() += 1;
     }
 
-    /// A fault began.
-    pub fn began(&mut self, kind: &'static str) {
-        *self.faults.entry(kind).or_default() += 1;
+    /// A fault of a class began.
+    pub fn began(&mut self, class: FaultClass) {
+        *self.faults.entry(class.name()).or_default() += 1;
+    }
+
+    /// A fault has hit something so many times.
+    pub fn hit(&mut self, class: FaultClass, times: u64) {
+        if 0 < times {
+            *self.hits.entry(class.name()).or_default() += times;
+        }
     }
 
     /// A fault met a member that was there in the protocol.
-    pub fn met(&mut self, kind: &'static str, stage: Stage) {
-        *self.coverage.entry(kind).or_default().entry(stage).or_default() += 1;
+    pub fn met(&mut self, class: FaultClass, stage: Stage) {
+        *self.coverage.entry(class.name()).or_default().entry(stage).or_default() += 1;
     }
 
     /// A member acted on a vice.
@@ -59,8 +70,19 @@ impl Counts {
 
     /// What was counted in another run, too.
     pub fn add(&mut self, other: &Counts) {
-        let Counts { events, heights, rounds, decided_in, messages, faults, coverage, vices } =
-            other;
+        // Taken apart, so that a new count does not compile until somebody adds it here.
+        let Counts {
+            events,
+            heights,
+            rounds,
+            decided_in,
+            messages,
+            faults,
+            hits,
+            dropped,
+            coverage,
+            vices,
+        } = other;
         self.events += events;
         self.heights += heights;
         self.rounds += rounds;
@@ -69,8 +91,10 @@ impl Counts {
             *sum += count;
         }
         add_all(&mut self.faults, faults);
-        for (kind, stages) in coverage {
-            add_all(self.coverage.entry(kind).or_default(), stages);
+        add_all(&mut self.hits, hits);
+        self.dropped += dropped;
+        for (class, stages) in coverage {
+            add_all(self.coverage.entry(class).or_default(), stages);
         }
         add_all(&mut self.vices, vices);
     }
@@ -160,14 +184,16 @@ mod tests {
         let mut one = Counts::default();
         one.sent(&Message::StatusRequest);
         one.decided(types::Round(2));
-        one.began("crash");
-        one.met("crash", Stage::Propose);
+        one.began(FaultClass::Crash);
+        one.hit(FaultClass::Loss, 7);
+        one.met(FaultClass::Crash, Stage::Propose);
         one.acted(Vice::ALL[0]);
         let mut both = one.clone();
         both.add(&one);
         assert_eq!((both.heights, both.rounds, both.messages.total()), (2, 6, 2));
         assert_eq!(both.decided_in, BTreeMap::from([(2, 2)]));
         assert_eq!(both.faults, BTreeMap::from([("crash", 2)]));
+        assert_eq!(both.hits, BTreeMap::from([("loss", 14)]));
         assert_eq!(both.coverage["crash"], BTreeMap::from([(Stage::Propose, 2)]));
         assert_eq!(both.vices, BTreeMap::from([(Vice::ALL[0], 2)]));
     }

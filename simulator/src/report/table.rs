@@ -37,6 +37,7 @@ impl Summary {
             ("rounds", self.counts.rounds),
             ("events", self.counts.events),
             ("messages", self.counts.messages.total()),
+            ("messages dropped", self.counts.dropped),
             ("virtual seconds", self.lasted.millis() / 1000),
         ];
         for (name, count) in rows {
@@ -58,21 +59,22 @@ impl Summary {
         Ok(())
     }
 
-    /// Rows are kinds of fault, columns are where the members concerned were.
+    /// Rows are classes of faults, columns are where the members concerned were.
     fn coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.counts.faults.is_empty() {
             return Ok(());
         }
         let stages = Stage::ALL.map(|stage| stage.name().to_owned());
-        writeln!(f, "\nfaults: how many began, and where the members concerned were then")?;
-        let heads: Vec<String> = std::iter::once("began".to_owned()).chain(stages).collect();
-        row(f, "", &heads)?;
-        for (kind, &began) in &self.counts.faults {
-            let met = self.counts.coverage.get(kind);
+        writeln!(f, "\nfaults that began, what they hit, and where the members concerned were")?;
+        let heads = ["began", "hits"].map(str::to_owned).into_iter();
+        row(f, "", &heads.chain(stages).collect::<Vec<String>>())?;
+        for (class, &began) in &self.counts.faults {
+            let hits = self.counts.hits.get(class).copied().unwrap_or(0);
+            let met = self.counts.coverage.get(class);
             let count = |stage| met.and_then(|met| met.get(&stage)).copied().unwrap_or(0);
             let counts = Stage::ALL.map(|stage| grouped(count(stage)));
-            let cells: Vec<String> = std::iter::once(grouped(began)).chain(counts).collect();
-            row(f, &format!("  {kind}"), &cells)?;
+            let cells = [began, hits].map(grouped).into_iter().chain(counts);
+            row(f, &format!("  {class}"), &cells.collect::<Vec<String>>())?;
         }
         Ok(())
     }
@@ -131,6 +133,7 @@ fn grouped(count: u64) -> String {
 mod tests {
     use super::*;
     use crate::moment::Moment;
+    use crate::plan::FaultClass;
     use crate::report::{Counts, Failure, Report};
 
     #[test]
@@ -144,8 +147,9 @@ mod tests {
         let mut counts = Counts::default();
         counts.decided(types::Round(0));
         counts.decided(types::Round(40));
-        counts.began("crash");
-        counts.met("crash", Stage::Precommit);
+        counts.began(FaultClass::Crash);
+        counts.hit(FaultClass::Crash, 3);
+        counts.met(FaultClass::Crash, Stage::Precommit);
         let at = Moment::from_millis(1500);
         let failure = Failure { judge: "agreement", at, what: "two blocks".to_owned() };
         let report = Report { failure: Some(failure), digest: [7; 32], counts, lasted: at };
@@ -157,8 +161,8 @@ mod tests {
             "seeds 1",
             "rounds 42",
             "later 1",
-            "began new height propose prevote precommit commit catch-up down",
-            "crash 1 0 0 0 1 0 0 0",
+            "began hits new height propose prevote precommit commit catch-up down",
+            "crash 1 3 0 0 0 1 0 0 0",
             "12345 agreement at 1.500000: two blocks",
         ] {
             assert!(lines.iter().any(|it| it == line), "{line:?} is not in {lines:#?}");
