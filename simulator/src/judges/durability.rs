@@ -62,10 +62,10 @@ impl Durability {
         self.members[member].written.clear();
     }
 
-    /// A member's disk is emptied.
+    /// A member's disk is emptied. What it had said before is still about, and it may pass that on
+    /// when peers bring it back.
     pub fn wiped(&mut self, member: usize) {
-        let own = self.members[member].own;
-        self.members[member] = Disk { own, ..Disk::default() };
+        self.members[member].written.clear();
     }
 
     /// A member sends a message.
@@ -131,7 +131,7 @@ mod tests {
         judge.crashed(0);
         assert_eq!(judge.sent(0, &message), Ok(()));
         judge.wiped(0);
-        assert!(judge.sent(0, &message).is_err());
+        assert_eq!(judge.sent(0, &message), Ok(()), "peers may bring it back");
     }
 
     #[test]
