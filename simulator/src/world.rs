@@ -16,9 +16,10 @@ use crate::member::light::Word;
 use crate::moment::{Moment, genesis_time};
 use crate::network::{Link, Network, size};
 use crate::outside::{Happening, Inside, Outside};
-use crate::plan::{FaultClass, Plan, bounds};
+use crate::plan::{FaultClass, Plan};
 use crate::queue::Queue;
-use crate::report::{Counts, Digest, Failure, Report};
+use crate::report::{Counts, Digest, Report};
+use crate::trace::{Trace, words};
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
@@ -35,9 +36,6 @@ pub struct World {
     pub(crate) under_way: Vec<Course>,
     /// The state of the chain before its first block.
     pub(crate) genesis: Arc<ChainState>,
-    /// The height that all honest members must reach, once the last fault is over, and by when.
-    goal: Option<(u64, Moment)>,
-    honest: Vec<usize>,
 }
 
 impl World {
@@ -48,28 +46,27 @@ impl World {
         let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
         let state = Arc::new(state);
         let outside = Outside {
+            judges: Judges::new(&plan, &genesis),
             genesis,
             now: Moment::START,
             queue: Queue::new(),
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
-            judges: Judges::new(&plan),
             notes: vec![],
             adversaries: adversaries(&plan, &curves),
             curves,
             counts: Counts::default(),
             digest: Digest::default(),
+            trace: None,
             plan: plan.clone(),
         };
         let count = plan.members.len();
         let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
         let members: Vec<Member> = (0..count).map(member).collect();
-        let honest = (0..count).filter(|&it| plan.is_honest(it)).collect();
         let faults_left = plan.faults.len();
         let under_way = vec![Course::default(); faults_left];
         let genesis = state;
-        let goal = None;
-        let mut world = Self { members, outside, faults_left, under_way, genesis, goal, honest };
+        let mut world = Self { members, outside, faults_left, under_way, genesis };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -78,6 +75,11 @@ impl World {
 
     /// Lets everything happen.
     pub fn run(mut self) -> Report {
+        self.last();
+        self.end_of_world().0
+    }
+
+    fn last(&mut self) {
         for member in &mut self.members {
             member.start(&mut self.outside);
         }
@@ -94,38 +96,27 @@ impl World {
             self.outside.counts.events += 1;
             self.happen(what);
         }
-        let Outside { judges, mut counts, digest, now, network, .. } = self.outside;
+    }
+
+    /// What is left of it, and what was told.
+    fn end_of_world(self) -> (Report, Option<Trace>) {
+        let Outside { mut judges, mut counts, digest, now, network, trace, .. } = self.outside;
+        counts.findings = judges.finish();
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
         let failure = judges.failure().cloned();
-        Report { failure, digest: digest.finish(), counts, lasted: now }
+        (Report { failure, digest: digest.finish(), counts, lasted: now }, trace)
     }
 
     fn is_over(&mut self) -> bool {
-        if self.outside.judges.failure().is_some() {
-            return true;
-        }
         let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
         if events_max < self.outside.counts.events {
             self.fail("storm", format!("{events_max} things have happened"));
             return true;
         }
-        let Some((height, by)) = self.goal else { return false };
-        if self.honest.iter().all(|&it| height <= self.members[it].height()) {
-            return true;
-        }
-        if by < self.outside.now {
-            if !self.outside.plan.is_safe() {
-                // Who has a third of the power may stop the others for ever.
-                return true;
-            }
-            let heights: Vec<u64> = self.members.iter().map(Member::height).collect();
-            self.fail("liveness", format!("heights are {heights:?}, all should be at {height}"));
-            return true;
-        }
-        false
+        self.outside.judges.is_over()
     }
 
     fn fail(&mut self, judge: &'static str, what: String) {
@@ -198,6 +189,7 @@ impl World {
         let now = self.outside.now;
         self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
         if self.outside.network.connection(from, to) == Some(connection) {
+            self.outside.tell(|| format!("n{to} <- n{from} {}", words::message(&message)));
             let peer = self.outside.network.peer_id(to, from);
             let peer = peer.expect("they are connected");
             self.outside.overhear(from, to, &message);
@@ -207,16 +199,9 @@ impl World {
 
     /// Once the last fault is over, everybody must get on.
     pub(crate) fn set_goal(&mut self) {
-        if 0 < self.faults_left {
-            return;
+        if self.faults_left == 0 {
+            self.outside.judges.healed();
         }
-        let height = |&it: &usize| self.members[it].height();
-        let highest = self.honest.iter().map(height).max().unwrap_or(0);
-        let lowest = self.honest.iter().map(height).min().unwrap_or(0);
-        let plan = &self.outside.plan;
-        let goal = plan.heights.max(highest + 3);
-        let within = Moment::from_millis(bounds::recovery_ms(plan, goal - lowest));
-        self.goal = Some((goal, self.outside.now.after_nanos(within.0)));
     }
 
     pub(crate) fn connect_all(&mut self) {
@@ -253,19 +238,29 @@ fn adversaries(plan: &Plan, curves: &Curves) -> Vec<Option<Box<Adversary>>> {
 
 /// Runs a plan. A broken assertion inside a replica is a failure, too.
 pub fn run(plan: &Plan) -> Report {
-    let world = std::panic::AssertUnwindSafe(|| World::new(plan.clone()).run());
-    std::panic::catch_unwind(world).unwrap_or_else(|panic| {
+    run_told(plan, None).0
+}
+
+/// Runs a plan and tells what happens, in at most so many lines; then the earliest are forgotten.
+pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
+    let (report, trace) = run_told(plan, Some(Trace::new(lines_max)));
+    (report, trace.unwrap_or_default())
+}
+
+fn run_told(plan: &Plan, trace: Option<Trace>) -> (Report, Option<Trace>) {
+    let mut world = World::new(plan.clone());
+    world.outside.trace = trace;
+    let last = std::panic::AssertUnwindSafe(|| world.last());
+    if let Err(panic) = std::panic::catch_unwind(last) {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
-        let what = text.unwrap_or_else(|| "a panic without words".to_owned());
-        let failure = Failure { judge: "assertion", at: Moment::START, what };
-        let (digest, counts) = (Digest::default().finish(), Counts::default());
-        Report { failure: Some(failure), digest, counts, lasted: Moment::START }
-    })
+        world.fail("assertion", text.unwrap_or_else(|| "a panic without words".to_owned()));
+    }
+    world.end_of_world()
 }
 
 /// How the chain of a plan begins.
-fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
+pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
     let validators = plan.powers.iter().enumerate().map(|(number, &power)| GenesisValidator {
         public_key: curves.public(number),
         power: VotingPower(power),

@@ -8,7 +8,7 @@ use types::{AppHash, Height};
 use crate::executor::ExecutionError;
 use crate::watch::Stopped;
 
-/// Why a node cannot start from what it finds. Heights are numbers here, 0 before the first block.
+/// Why a node cannot start from what it finds. Heights are numbers where there may be no block yet.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
     /// The application failed.
@@ -125,8 +125,9 @@ pub enum HandshakeError {
     },
     /// All are at one height, but the application is in another state.
     #[error(
-        "the application's state is {application}, the chain says {chain} after height {height}: it \
-         is not deterministic, or its state is not of this chain; reset the application to replay"
+        "the application's state is {application}, the chain says {chain} after height {height}: \
+         it is not deterministic, or its state is not of this chain; reset the application to \
+         replay"
     )]
     OtherState {
         /// After which block.

@@ -102,8 +102,9 @@ impl Light {
     }
 
     /// What a replica begins with: what the disk holds decided and the state does not know yet is
-    /// executed first.
-    pub fn start(&mut self, word: &Word) -> (Start, Vec<Record>) {
+    /// executed first. Returns that, too.
+    pub fn start(&mut self, word: &Word) -> (Start, Vec<Record>, Vec<(Height, BlockOutcome)>) {
+        let mut executed = Vec::new();
         let rows = &mut self.rows;
         while let Some(stored) = rows.blocks.get(&rows.state.next_height()) {
             let block = whole(stored);
@@ -111,6 +112,7 @@ impl Light {
             let outcome = word.outcome(&block, &id.hash);
             let after = rows.state.advance(id, &block.header, block.txs.len(), &outcome);
             rows.take(Arc::new(after.expect("the same outcome was taken before")));
+            executed.push((block.header.height, outcome));
         }
         let first = rows.blocks.keys().next().copied();
         let last = rows.blocks.keys().next_back().copied();
@@ -123,7 +125,7 @@ impl Light {
         };
         let height = rows.state.next_height();
         rows.records.retain(|record| record.height() == height);
-        (start, rows.records.clone())
+        (start, rows.records.clone(), executed)
     }
 }
 
