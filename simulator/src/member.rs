@@ -231,7 +231,6 @@ impl Member {
             format!("n{number} starts life {life} at {height} with {} records", records.len())
         });
         let height = start.state.last_height();
-        outside.judges.started(self.number, &records);
         let key = self.voting_key(outside, start.state.next_height());
         let mut replica = Replica::new(self.config.clone(), key, start, records);
         let mut outputs = Vec::new();

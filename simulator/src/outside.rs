@@ -149,6 +149,7 @@ impl Outside {
         self.judges.blamed(member, peer, offence, reason);
         let link = (member, peer);
         if self.network.scores.add(link, offence, self.now) && self.network.scores.ban(link) {
+            self.judges.banned(member, peer);
             self.counts.bans += 1;
             self.queue.push(self.now, Happening::Ban { member, peer });
             let over = self.now.after(scores::BAN);

@@ -114,6 +114,11 @@ impl Liveness {
         self.wait(now);
     }
 
+    /// Whether all faults are over.
+    pub fn is_healed(&self) -> bool {
+        self.healed.is_some()
+    }
+
     /// Whether the run goes on. `wanted`: another judge waits for further blocks.
     pub fn progress(&mut self, now: Moment, wanted: bool) -> Progress {
         if self.healed.is_none() {

@@ -35,13 +35,7 @@ impl Standing {
     /// By a plan and the genesis file that was made of it.
     pub fn new(plan: &Plan, genesis: &Genesis) -> Self {
         let address = |key: usize| PublicKey::address(&genesis.validators[key].public_key);
-        let sound = |number: usize| {
-            let member = &plan.members[number];
-            let twins = |key| plan.members.iter().filter(|it| it.key == Some(key)).count();
-            let alone = member.key.is_none_or(|key| twins(key) == 1);
-            plan.is_honest(number) && alone
-        };
-        let honest: Vec<bool> = (0..plan.members.len()).map(sound).collect();
+        let honest: Vec<bool> = (0..plan.members.len()).map(|it| plan.is_honest(it)).collect();
         let holder = |key: usize| {
             let mut holders = (0..honest.len()).filter(|&it| plan.members[it].key == Some(key));
             match holders.next() {
