@@ -48,13 +48,12 @@ impl World {
                 self.stop(member, killed, None);
                 self.wipe(member, signer);
             }
-            FaultKind::Pause { member } => {
-                if self.members[member].is_awake() {
-                    self.members[member].pause();
-                    self.outside.counts.hit(class, 1);
-                    self.notice_later(member);
-                }
+            FaultKind::Pause { member } if self.members[member].is_awake() => {
+                self.members[member].pause();
+                self.outside.counts.hit(class, 1);
+                self.notice_later(member);
             }
+            FaultKind::Pause { .. } => {}
             FaultKind::FlappingLink { every_ms, .. } | FaultKind::Churn { every_ms, .. } => {
                 self.toggle_later(index, every_ms);
             }

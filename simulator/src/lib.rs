@@ -16,6 +16,7 @@ pub mod plan;
 pub mod curves;
 pub mod network;
 
+pub mod byzantine;
 pub mod member;
 pub mod outside;
 pub mod world;

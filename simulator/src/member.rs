@@ -4,23 +4,27 @@ pub mod driver;
 pub mod light;
 pub mod signer;
 pub mod trouble;
+pub mod verifier;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{Config, Input, Output, Replica, Timeout};
-use types::{ChainState, Height, Keyring, Message, PeerId, PublicKey, Verified};
+use types::verified::Verdict;
+use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, PublicKey};
 
 use crate::chance::Chance;
 use crate::moment::{Clock, Moment};
+use crate::network::Network;
 use crate::outside::{Note, Outside};
-use crate::plan::{Plan, SignerFate, WaitsPlan};
+use crate::plan::{Plan, SignerFate, Vice, WaitsPlan};
 use crate::report::{Progress, Stage};
 
 use light::Light;
 use signer::Signer;
 use trouble::{Doom, Ending, Restrained, Stop, Trouble};
+use verifier::{Past, Verifier};
 
 /// Streams of chance from here on belong to members.
 const STREAMS: u64 = 1000;
@@ -54,6 +58,7 @@ pub struct Member {
 struct Running {
     replica: Replica,
     keyring: Keyring,
+    verifier: Verifier,
     /// What has come while the thread was busy.
     inbox: VecDeque<Input>,
     /// What the replica wants kept with the next write.
@@ -162,6 +167,7 @@ impl Member {
         }
         let fault = Some(stop.fault);
         outside.notes.push(Note::Stopped { member: self.number, fault });
+        outside.judges.crashed(self.number);
     }
 
     /// It is stopped in good order by its operator, who starts it again.
@@ -170,6 +176,7 @@ impl Member {
         for decided in self.disk.lose_process() {
             self.judge_decided(outside, &decided);
         }
+        outside.judges.crashed(self.number);
     }
 
     /// Its data folder is wiped while it does not run.
@@ -207,7 +214,17 @@ impl Member {
         if self.running.is_some() {
             return;
         }
-        let (start, records) = self.disk.start(&outside.word);
+        let (start, mut records, executed) = self.disk.start(&outside.word);
+        for (height, outcome) in executed {
+            outside.judges.executed(self.number, height, &Arc::new(outcome));
+        }
+        let forgets = 0 < self.life
+            && outside.adversary(self.number).is_some_and(|adversary| adversary.forgets());
+        if forgets {
+            outside.counts.acted(Vice::ForgetOnRestart);
+            records.clear();
+            self.signer = self.signer.take().map(|signer| Signer::new(signer.key()));
+        }
         self.life += 1;
         outside.tell(|| {
             let (number, life, height) = (self.number, self.life, start.state.next_height());
@@ -225,6 +242,7 @@ impl Member {
         self.running = Some(Running {
             replica,
             keyring: keyring.expect("a replica begins with its keys"),
+            verifier: Verifier::new(&outside.curves),
             inbox: VecDeque::new(),
             keeping: Vec::new(),
             alarms: BTreeMap::new(),
@@ -264,8 +282,44 @@ impl Member {
 
     /// A message has arrived from a peer. Its signatures are checked as the verifier would.
     pub fn receive(&mut self, outside: &mut Outside, peer: PeerId, message: Message) {
-        let message = Verified::assume(message);
-        self.hear(outside, Input::Received { peer, message });
+        if let Message::Evidence(list) = &message
+            && !list.iter().all(|piece| self.takes(outside, peer, piece))
+        {
+            return;
+        }
+        let Some(running) = &mut self.running else { return };
+        match running.verifier.message(&running.keyring, message) {
+            Verdict::Verified(message) => self.hear(outside, Input::Received { peer, message }),
+            Verdict::Unknown => {}
+            Verdict::Refused(offence) => {
+                let peer = Network::member_of(peer);
+                let reason = "a message with a wrong signature";
+                outside.penalise(self.number, peer, offence, reason);
+            }
+        }
+    }
+
+    /// A peer has sent what is no message.
+    pub fn receive_garbage(&mut self, outside: &mut Outside, peer: usize) {
+        if self.running.is_some() {
+            let reason = "a message that cannot be read";
+            outside.penalise(self.number, peer, Offence::Malformed, reason);
+        }
+    }
+
+    /// Whether a piece of evidence that a peer sent proves something; what it is about may be
+    /// unknown here.
+    fn takes(&mut self, outside: &mut Outside, peer: PeerId, piece: &Evidence) -> bool {
+        let Some((validators, time)) = self.disk.past(piece.height()) else { return false };
+        let chain_id = &outside.genesis.chain_id;
+        let past = Past { chain_id, validators: &validators, time };
+        let Some(running) = &mut self.running else { return false };
+        let stands = running.verifier.evidence(&past, piece);
+        if !stands {
+            let peer = Network::member_of(peer);
+            outside.penalise(self.number, peer, Offence::BadBlock, "false evidence");
+        }
+        stands
     }
 }
 

@@ -1,12 +1,13 @@
 //! What all members share: the time, the queue, the network, the judges, and the counts.
 
-use types::{Genesis, Message};
+use types::{Genesis, Message, Offence};
 
+use crate::byzantine::{Adversary, Said, Scene, Sent};
 use crate::curves::Curves;
 use crate::judges::Judges;
 use crate::member::light::Word;
-use crate::moment::Moment;
-use crate::network::{Network, size};
+use crate::moment::{Clock, Moment};
+use crate::network::{Network, scores, size};
 use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest};
@@ -14,7 +15,6 @@ use crate::trace::{Trace, words};
 
 /// Something that happens.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages; a box would cost each")]
 pub enum Happening {
     /// A message arrives.
     Arrive {
@@ -46,6 +46,29 @@ pub enum Happening {
         life: u32,
         /// What.
         event: Inside,
+    },
+    /// Bytes arrive that are no message.
+    Garbage {
+        /// From whom.
+        from: usize,
+        /// At whom.
+        to: usize,
+        /// On which of their connections.
+        connection: u32,
+    },
+    /// A member cuts a peer and lets it in no more for a while.
+    Ban {
+        /// Who.
+        member: usize,
+        /// Whom.
+        peer: usize,
+    },
+    /// A ban is over.
+    Forgive {
+        /// Who.
+        member: usize,
+        /// Whom.
+        peer: usize,
     },
     /// A fault of the plan begins.
     Begin(usize),
@@ -106,6 +129,8 @@ pub struct Outside {
     pub curves: Curves,
     /// What the light application says, the same at every member.
     pub word: Word,
+    /// Who stands between Byzantine members and the world; empty if all are honest.
+    pub adversaries: Vec<Option<Box<Adversary>>>,
     /// Who looks on.
     pub judges: Judges,
     /// What members want done.
@@ -119,8 +144,83 @@ pub struct Outside {
 }
 
 impl Outside {
+    /// A member holds something against a peer, as the node's network counts it.
+    pub fn penalise(&mut self, member: usize, peer: usize, offence: Offence, reason: &str) {
+        self.judges.blamed(member, peer, offence, reason);
+        let link = (member, peer);
+        if self.network.scores.add(link, offence, self.now) && self.network.scores.ban(link) {
+            self.counts.bans += 1;
+            self.queue.push(self.now, Happening::Ban { member, peer });
+            let over = self.now.after(scores::BAN);
+            self.queue.push(over, Happening::Forgive { member, peer });
+        }
+    }
+
     /// Puts a message on its way from one member to another.
     pub fn send(&mut self, at: Moment, from: usize, to: usize, message: &Message) {
+        let speak = |it: &mut Adversary, scene: &Scene<'_>, said: &mut Said| {
+            it.speak(scene, to, message, said)
+        };
+        match self.with_adversary(from, speak) {
+            None => self.carry(at, from, to, message),
+            Some(said) => self.say(at, from, said),
+        }
+    }
+
+    /// A Byzantine member hears a message before its replica does, and may answer it.
+    pub fn overhear(&mut self, from: usize, to: usize, message: &Message) {
+        let hear = |it: &mut Adversary, scene: &Scene<'_>, said: &mut Said| {
+            it.hear(scene, from, message, said)
+        };
+        if let Some(said) = self.with_adversary(to, hear) {
+            self.say(self.now, to, said);
+        }
+    }
+
+    /// The adversary of a member, if it has one.
+    pub fn adversary(&mut self, member: usize) -> Option<&mut Adversary> {
+        self.adversaries.get_mut(member)?.as_deref_mut()
+    }
+
+    /// Lets the adversary of a member act, if it has one.
+    fn with_adversary(
+        &mut self,
+        member: usize,
+        act: impl FnOnce(&mut Adversary, &Scene<'_>, &mut Said),
+    ) -> Option<Said> {
+        let mut adversary = self.adversaries.get_mut(member)?.take()?;
+        let scene = Scene {
+            curves: &self.curves,
+            chain_id: &self.genesis.chain_id,
+            peers: self.network.peers(member),
+            time: Clock::default().read(self.now),
+        };
+        let mut said = Said::default();
+        act(&mut adversary, &scene, &mut said);
+        self.adversaries[member] = Some(adversary);
+        Some(said)
+    }
+
+    /// Carries what an adversary says, as bytes: what cannot be read is no message.
+    fn say(&mut self, at: Moment, from: usize, said: Said) {
+        for vice in said.acts {
+            self.counts.acted(vice);
+        }
+        for Sent { to, message, after_nanos } in said.sent {
+            let at = at.after_nanos(after_nanos);
+            match Message::decode(message.channel(), message.encode()) {
+                Ok(message) => self.carry(at, from, to, &message),
+                Err(_) => {
+                    let Some(connection) = self.network.connection(from, to) else { continue };
+                    for at in self.network.route(at, (from, to), 1).into_iter().flatten() {
+                        self.queue.push(at, Happening::Garbage { from, to, connection });
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry(&mut self, at: Moment, from: usize, to: usize, message: &Message) {
         let Some(connection) = self.network.connection(from, to) else { return };
         self.counts.sent(message);
         self.judges.sent(from, message);

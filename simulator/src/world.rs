@@ -7,6 +7,7 @@ use consensus::Input;
 use types::genesis::GenesisValidator;
 use types::{AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, Message, VotingPower};
 
+use crate::byzantine::Adversary;
 use crate::curves::Curves;
 use crate::faults::Course;
 use crate::judges::Judges;
@@ -15,13 +16,15 @@ use crate::member::light::Word;
 use crate::moment::{Moment, genesis_time};
 use crate::network::{Link, Network, size};
 use crate::outside::{Happening, Inside, Outside};
-use crate::plan::{FaultClass, Plan, bounds};
+use crate::plan::{FaultClass, Plan};
 use crate::queue::Queue;
 use crate::report::{Counts, Digest, Report};
 use crate::trace::{Trace, words};
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
+/// Largest block in bytes: a limit that an adversary can exceed without much work.
+pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A whole network.
 pub struct World {
@@ -33,9 +36,6 @@ pub struct World {
     pub(crate) under_way: Vec<Course>,
     /// The state of the chain before its first block.
     pub(crate) genesis: Arc<ChainState>,
-    /// The height that all honest members must reach, once the last fault is over, and by when.
-    goal: Option<(u64, Moment)>,
-    honest: Vec<usize>,
 }
 
 impl World {
@@ -46,14 +46,15 @@ impl World {
         let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
         let state = Arc::new(state);
         let outside = Outside {
+            judges: Judges::new(&plan, &genesis),
             genesis,
             now: Moment::START,
             queue: Queue::new(),
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
-            curves,
-            judges: Judges::new(&plan),
             notes: vec![],
+            adversaries: adversaries(&plan, &curves),
+            curves,
             counts: Counts::default(),
             digest: Digest::default(),
             trace: None,
@@ -62,12 +63,10 @@ impl World {
         let count = plan.members.len();
         let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
         let members: Vec<Member> = (0..count).map(member).collect();
-        let honest = (0..count).filter(|&it| plan.is_honest(it)).collect();
         let faults_left = plan.faults.len();
         let under_way = vec![Course::default(); faults_left];
         let genesis = state;
-        let goal = None;
-        let mut world = Self { members, outside, faults_left, under_way, genesis, goal, honest };
+        let mut world = Self { members, outside, faults_left, under_way, genesis };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -101,38 +100,23 @@ impl World {
 
     /// What is left of it, and what was told.
     fn end_of_world(self) -> (Report, Option<Trace>) {
-        let Outside { judges, mut counts, digest, now, network, trace, .. } = self.outside;
+        let Outside { mut judges, mut counts, digest, now, network, trace, .. } = self.outside;
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
+        counts.findings = judges.finish();
         let failure = judges.failure().cloned();
         (Report { failure, digest: digest.finish(), counts, lasted: now }, trace)
     }
 
     fn is_over(&mut self) -> bool {
-        if self.outside.judges.failure().is_some() {
-            return true;
-        }
         let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
         if events_max < self.outside.counts.events {
             self.fail("storm", format!("{events_max} things have happened"));
             return true;
         }
-        let Some((height, by)) = self.goal else { return false };
-        if self.honest.iter().all(|&it| height <= self.members[it].height()) {
-            return true;
-        }
-        if by < self.outside.now {
-            if !self.outside.plan.is_safe() {
-                // Who has a third of the power may stop the others for ever.
-                return true;
-            }
-            let heights: Vec<u64> = self.members.iter().map(Member::height).collect();
-            self.fail("liveness", format!("heights are {heights:?}, all should be at {height}"));
-            return true;
-        }
-        false
+        self.outside.judges.is_over()
     }
 
     fn fail(&mut self, judge: &'static str, what: String) {
@@ -166,6 +150,21 @@ impl World {
                     Inside::Wake => it.wake(outside),
                 }
             }
+            Happening::Garbage { from, to, connection } => {
+                self.outside.digest.add(now, &[5, number(from), number(to)]);
+                if self.outside.network.connection(from, to) == Some(connection) {
+                    self.members[to].receive_garbage(&mut self.outside, from);
+                }
+            }
+            Happening::Ban { member, peer } => {
+                self.outside.digest.add(now, &[6, number(member), number(peer)]);
+                self.disconnect(member, peer);
+            }
+            Happening::Forgive { member, peer } => {
+                self.outside.digest.add(now, &[7, number(member), number(peer)]);
+                self.outside.network.scores.forgive((member, peer));
+                self.connect_all();
+            }
             Happening::Begin(index) => {
                 self.outside.digest.add(now, &[3, number(index)]);
                 self.begin(index);
@@ -193,22 +192,16 @@ impl World {
             self.outside.tell(|| format!("n{to} <- n{from} {}", words::message(&message)));
             let peer = self.outside.network.peer_id(to, from);
             let peer = peer.expect("they are connected");
+            self.outside.overhear(from, to, &message);
             self.members[to].receive(&mut self.outside, peer, message);
         }
     }
 
     /// Once the last fault is over, everybody must get on.
     pub(crate) fn set_goal(&mut self) {
-        if 0 < self.faults_left {
-            return;
+        if self.faults_left == 0 {
+            self.outside.judges.healed();
         }
-        let height = |&it: &usize| self.members[it].height();
-        let highest = self.honest.iter().map(height).max().unwrap_or(0);
-        let lowest = self.honest.iter().map(height).min().unwrap_or(0);
-        let plan = &self.outside.plan;
-        let goal = plan.heights.max(highest + 3);
-        let within = Moment::from_millis(bounds::recovery_ms(plan, goal - lowest));
-        self.goal = Some((goal, self.outside.now.after_nanos(within.0)));
     }
 
     pub(crate) fn connect_all(&mut self) {
@@ -234,6 +227,13 @@ impl World {
             }
         }
     }
+}
+
+/// The adversaries of a plan's members; nobody if all are honest.
+fn adversaries(plan: &Plan, curves: &Curves) -> Vec<Option<Box<Adversary>>> {
+    let adversary = |member| Adversary::new(plan, member, curves).map(Box::new);
+    let adversaries: Vec<_> = (0..plan.members.len()).map(adversary).collect();
+    if adversaries.iter().all(Option::is_none) { Vec::new() } else { adversaries }
 }
 
 /// Runs a plan. A broken assertion inside a replica is a failure, too.
@@ -267,6 +267,7 @@ pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
         name: String::new(),
     });
     let mut params = ConsensusParams::default();
+    params.block.bytes_max = Some(BLOCK_BYTES_MAX);
     params.abci.extensions_from = plan.machine.extensions_from.map(Height);
     Genesis {
         genesis_time: genesis_time(),

@@ -2,13 +2,17 @@
 //! the same order, with the same barriers. Here waiting is a number that grows.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::{Announcement, Decided, Input, Output, Question, Recipients, SignRequest, Timeout};
-use types::{Height, Message, PeerId};
+use consensus::{
+    Announcement, Decided, Input, Judgement, Output, Question, Recipients, SignRequest, Timeout,
+};
+use types::{Block, ChainId, Evidence, Height, Message, PeerId};
 
-use super::Member;
 use super::trouble::{Ending, Stop};
+use super::verifier::Past;
+use super::{Member, Running};
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
@@ -73,7 +77,12 @@ impl Member {
         let time = self.clock.read(outside.now);
         let mut outputs = Vec::new();
         let count = running.inbox.len().min(INPUTS_AT_ONCE_MAX);
+        let mut here = running.height.map_or(outside.genesis.initial_height, Height::next);
         for input in running.inbox.drain(..count) {
+            outside.judges.taken(number, here, &input);
+            if let Input::Executed { height, .. } = &input {
+                here = here.max(height.next());
+            }
             running.replica.handle(time, input, &mut outputs);
         }
         self.go_on(outside, outputs);
@@ -189,9 +198,14 @@ impl Member {
                 );
             }
             Output::Ask(question) => self.ask(outside, turn.at, question),
-            Output::Rekey(keyring) => running.keyring = *keyring,
+            Output::Rekey(keyring) => {
+                if let Some(adversary) = outside.adversary(self.number) {
+                    adversary.rekey(&keyring);
+                }
+                running.keyring = *keyring;
+            }
             Output::Penalise { peer, offence, reason } => {
-                outside.judges.blamed(self.number, Network::member_of(peer), offence, reason);
+                outside.penalise(self.number, Network::member_of(peer), offence, reason);
             }
             Output::Announce(announcement) => self.announced(outside, &announcement),
             Output::Halt { reason } => outside.judges.halted(self.number, &reason),
@@ -208,6 +222,7 @@ impl Member {
     fn write(&mut self, outside: &mut Outside, durable: bool) -> Result<(), Stop> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let write = std::mem::take(&mut running.keeping);
+        outside.judges.wrote(self.number, &write, durable);
         if let Some(fault) = self.trouble.full {
             return Err(Stop { ending: Ending::Killed, fault });
         }
@@ -284,11 +299,54 @@ impl Member {
     fn ask(&mut self, outside: &mut Outside, at: Moment, question: Question) {
         let longest = outside.plan.machine.answer_micros * 1000;
         let takes = if 0 < longest { self.chance.below(longest) } else { 0 };
-        let answer = outside.word.answer(question, self.key);
+        let judged = judged(&question);
+        let answer = self.checked(&outside.genesis.chain_id, &question);
+        let answer = answer.unwrap_or_else(|| outside.word.answer(question, self.key));
+        if let Input::Executed { height, outcome } = &answer {
+            outside.judges.executed(self.number, *height, outcome);
+        }
+        if let Some(adversary) = outside.adversary(self.number)
+            && let Some(block) = judged.as_ref().or(built(&answer))
+        {
+            adversary.learn(block);
+        }
         let Some(running) = &mut self.running else { return };
         let done = running.executing_until.max(at).after_nanos(takes);
         running.executing_until = done;
         self.later(outside, done, Inside::Answer(Box::new(answer)));
+    }
+
+    /// What follows from the signatures in question alone: those of the last commit and of the
+    /// evidence in a proposed block, and those of a served block's commit.
+    fn checked(&mut self, chain_id: &ChainId, question: &Question) -> Option<Input> {
+        let Self { running: Some(Running { verifier, .. }), disk, .. } = self else { return None };
+        match question {
+            Question::Judge { state, block, .. } => {
+                let last = block.last_commit.as_ref().zip(state.last_block.as_ref());
+                let proven = last.is_none_or(|(commit, last)| {
+                    verifier.commit(chain_id, &last.validators, last.height, commit)
+                });
+                let stands = |piece: &Evidence| {
+                    let Some((validators, time)) = disk.past(piece.height()) else { return false };
+                    verifier.evidence(&Past { chain_id, validators: &validators, time }, piece)
+                };
+                if proven && block.evidence.iter().all(stands) {
+                    return None;
+                }
+                let (height, block) = (block.header.height, block.hash());
+                Some(Input::Judged { height, block, judgement: Judgement::Invalid })
+            }
+            Question::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
+                let valid = commit.block_id == *block_id
+                    && commit.height == *height
+                    && verifier.extended_commit(chain_id, validators, commit, *extensions_enabled);
+                Some(Input::CommitVerified { height: *height, block: block_id.hash, valid })
+            }
+            Question::Build { .. }
+            | Question::Extend { .. }
+            | Question::VerifyExtension { .. }
+            | Question::Execute { .. } => None,
+        }
     }
 
     fn announced(&mut self, outside: &mut Outside, announcement: &Announcement) {
@@ -304,6 +362,22 @@ impl Member {
     fn later(&self, outside: &mut Outside, at: Moment, event: Inside) {
         let (member, life) = (self.number, self.life);
         outside.queue.push(at, Happening::Inside { member, life, event });
+    }
+}
+
+/// The block that a question is about, if it is to be judged.
+fn judged(question: &Question) -> Option<Arc<Block>> {
+    match question {
+        Question::Judge { block, .. } => Some(Arc::clone(block)),
+        _ => None,
+    }
+}
+
+/// The block that was built.
+fn built(answer: &Input) -> Option<&Arc<Block>> {
+    match answer {
+        Input::Built { built: Some((block, _)), .. } => Some(block),
+        _ => None,
     }
 }
 
