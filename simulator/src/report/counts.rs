@@ -33,12 +33,8 @@ pub struct Counts {
     pub bans: u64,
     /// In which stage the members concerned were when a fault of a class began.
     pub coverage: BTreeMap<&'static str, BTreeMap<Stage, u64>>,
-    /// What the judges found out, by name: nothing that is wrong.
-    pub findings: BTreeMap<&'static str, u64>,
     /// How often a vice was acted on.
     pub vices: BTreeMap<Vice, u64>,
-    /// Peers that were cut and banned.
-    pub bans: u64,
 }
 
 impl Counts {
@@ -91,9 +87,7 @@ impl Counts {
             findings,
             bans,
             coverage,
-            findings,
             vices,
-            bans,
         } = other;
         self.events += events;
         self.heights += heights;
@@ -116,7 +110,6 @@ impl Counts {
         }
         add_all(&mut self.findings, findings);
         add_all(&mut self.vices, vices);
-        self.bans += bans;
     }
 }
 
