@@ -10,8 +10,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use abci::{ApplicationError, CheckTxKind, CheckTxRequest};
+use abci::{Application, ApplicationError, CheckTxKind, CheckTxRequest, CommitResponse};
 use consensus::Input;
+use execution::Pool;
 use mempool::{BlockLimits, Checked, Mempool, Refusal, Source};
 use storage::{StorageError, Store};
 use types::{BlockOutcome, Height, Message, PeerId, Tx, TxHash, TxResult};
@@ -159,27 +160,6 @@ impl Admission {
         self.work.try_send(Work::Submitted(tx)).map_err(|_| Busy)
     }
 
-    /// Chooses transactions for a block; those that fit into none are dropped first.
-    pub fn reap(&self, limits: BlockLimits) -> Vec<Tx> {
-        let mut pool = self.pool();
-        pool.limit(limits);
-        pool.reap(limits.bytes_max, limits.gas_max)
-    }
-
-    /// Runs `commit` while the application is asked nothing about transactions.
-    pub fn quietly<T>(&self, commit: impl FnOnce() -> T) -> T {
-        let _quiet = self.quiet.write().unwrap_or_else(PoisonError::into_inner);
-        commit()
-    }
-
-    /// A block was executed: its transactions leave the pool, the rest is checked again.
-    pub fn decided(&self, height: Height, txs: &[Tx], outcome: &BlockOutcome) {
-        let succeeded = |index: usize| outcome.tx_results.get(index).is_some_and(|it| it.code == 0);
-        self.height.store(height.0, Ordering::Relaxed);
-        self.pool().update(height, txs, succeeded);
-        self.announce();
-    }
-
     /// Tells the replica once there are transactions for this height.
     pub fn await_txs(&self, height: Height) {
         self.pool().await_txs(height);
@@ -294,5 +274,25 @@ impl Admission {
     /// Ends the admission thread.
     pub fn stop(&self) {
         drop(self.work.send(Work::Stop));
+    }
+}
+
+impl Pool for Admission {
+    fn reap(&self, limits: BlockLimits) -> Vec<Tx> {
+        let mut pool = self.pool();
+        pool.limit(limits);
+        pool.reap(limits.bytes_max, limits.gas_max)
+    }
+
+    fn commit(&self, application: &dyn Application) -> Result<CommitResponse, ApplicationError> {
+        let _quiet = self.quiet.write().unwrap_or_else(PoisonError::into_inner);
+        application.commit()
+    }
+
+    fn decided(&self, height: Height, txs: &[Tx], outcome: &BlockOutcome) {
+        let succeeded = |index: usize| outcome.tx_results.get(index).is_some_and(|it| it.code == 0);
+        self.height.store(height.0, Ordering::Relaxed);
+        self.pool().update(height, txs, succeeded);
+        self.announce();
     }
 }

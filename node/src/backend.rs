@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use execution::handshake::{DIALECT_VERSION, P2P_VERSION};
 use mempool::Source;
 use rpc::backend::{
     DecidedTx, Identity, Node, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
@@ -14,7 +15,6 @@ use types::{Channel, PublicKey, Tx, TxHash, TxResult};
 use crate::admission::Admission;
 use crate::driver::Event;
 use crate::events::Events;
-use crate::handshake::{DIALECT_VERSION, P2P_VERSION};
 use crate::home::NodeKey;
 use crate::node::Options;
 

@@ -1,33 +1,15 @@
 //! Places where a test can make the process die, between any two rows of the durability contract.
 //!
 //! `LOCKSTEP_CRASH_AT=NAME[:COUNT]` aborts at the COUNT-th passing (the first if not said) of the
-//! named place, as a power cut would: no destructor runs, nothing is flushed.
+//! named [`Point`], as a power cut would: no destructor runs, nothing is flushed.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use execution::{Point, Stopped, Watch};
+
 /// The environment variable that names the place.
 pub const VARIABLE: &str = "LOCKSTEP_CRASH_AT";
-
-/// Every place, in the order in which one height passes them; the first only when a chain begins.
-/// The crash test walks this list.
-pub const POINTS: [&str; 15] = [
-    "after-init-chain",
-    "before-sign",
-    "signer-written",
-    "signer-renamed",
-    "after-sign",
-    "before-persist",
-    "after-persist",
-    "before-decide",
-    "after-decide",
-    "before-finalize",
-    "after-finalize",
-    "after-outcome",
-    "after-commit",
-    "before-answer",
-    "after-state",
-];
 
 struct Armed {
     point: String,
@@ -36,13 +18,24 @@ struct Armed {
 }
 
 /// Dies here if the environment says so.
-pub fn point(name: &'static str) {
+pub fn point(point: Point) {
     static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
-    debug_assert!(POINTS.contains(&name), "{name} is not in the list");
     let Some(armed) = ARMED.get_or_init(read) else { return };
-    if armed.point == name && armed.passed.fetch_add(1, Ordering::Relaxed) + 1 == armed.count {
-        tracing::error!(point = name, "crash point reached");
+    if armed.point == point.name()
+        && armed.passed.fetch_add(1, Ordering::Relaxed) + 1 == armed.count
+    {
+        tracing::error!(%point, "crash point reached");
         std::process::abort();
+    }
+}
+
+/// Watches the handshake: there is nothing to count yet.
+pub struct Crashes;
+
+impl Watch for Crashes {
+    fn pass(&self, place: Point) -> Result<(), Stopped> {
+        point(place);
+        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use consensus::snapshot::Snapshot;
 use consensus::{Input, Output, Question, Recipients, Replica, SignRequest};
-use storage::{Durable, Store};
+use execution::{Keeping, Point, Watch, served};
+use storage::Store;
 use types::{Message, Time};
 
 use crate::admission::Admission;
@@ -53,6 +54,8 @@ pub struct Driver {
     pub keyring: SharedKeyring,
     /// Who wants to know.
     pub events: Arc<Events>,
+    /// Who looks on while things are kept.
+    pub watch: Arc<dyn Watch>,
     /// Where answers come in.
     pub queue: Receiver<Event>,
     /// Where those who work for us put answers.
@@ -85,7 +88,7 @@ impl Driver {
                 }
             }
             if self.take_inputs(&mut turn)? == Next::Stop {
-                return self.persist(&mut turn);
+                return self.persist(&mut turn.keeping);
             }
         }
     }
@@ -121,74 +124,29 @@ impl Driver {
         Ok(Next::GoOn)
     }
 
-    /// Carries out all outputs in order. Everything that is to be kept is joined into the first
-    /// barrier's write: earlier than asked for is allowed, later is not.
+    /// Carries out all outputs in order, those that are to be kept with the next barrier.
     fn carry_out(&mut self, turn: &mut Turn) -> Result<()> {
         if turn.outputs.is_empty() {
             return Ok(());
         }
-        let outputs = std::mem::take(&mut turn.outputs);
-        let mut acts = Vec::with_capacity(outputs.len());
-        let mut executed = false;
-        for output in outputs {
-            match output {
-                Output::Record(_)
-                | Output::KeepEvidence(_)
-                | Output::DropEvidence(_)
-                | Output::Decide(_) => turn.to_keep.push(output),
-                Output::KeepState(state) => {
-                    self.events.executed(&state);
-                    executed = true;
-                    turn.to_keep.push(Output::KeepState(state));
-                }
-                other => acts.push(other),
-            }
+        let acts = turn.keeping.take(std::mem::take(&mut turn.outputs));
+        if let Some(state) = turn.keeping.state() {
+            self.events.executed(state);
         }
         for output in acts {
             self.act(output, turn)?;
         }
-        if executed {
-            // Readers (the RPC) want to see the new state even if nothing needs a barrier for long.
-            self.keep(turn, Durable::Later)?;
-            crash::point("after-state");
-        }
-        Ok(())
+        Ok(turn.keeping.settle(&self.store, &*self.watch)?)
     }
 
     /// Writes what is to be kept, and returns when it is durable.
-    fn persist(&mut self, turn: &mut Turn) -> Result<()> {
-        if turn.to_keep.is_empty() {
-            return Ok(());
-        }
-        let decided = turn.to_keep.iter().any(|output| matches!(output, Output::Decide(_)));
-        crash::point(if decided { "before-decide" } else { "before-persist" });
-        self.keep(turn, Durable::Now)?;
-        self.events.synced();
-        crash::point(if decided { "after-decide" } else { "after-persist" });
-        Ok(())
-    }
-
-    fn keep(&mut self, turn: &mut Turn, durable: Durable) -> Result<()> {
-        if turn.to_keep.is_empty() {
-            return Ok(());
-        }
-        let mut step = self.store.step();
-        for output in turn.to_keep.drain(..) {
-            match output {
-                Output::Record(record) => step.record(record.height(), record.encode()),
-                Output::KeepEvidence(evidence) => step.keep_evidence(&evidence),
-                Output::DropEvidence(hash) => step.drop_evidence(&hash),
-                Output::Decide(it) => step.decide(&it.block, &it.id, &it.parts, &it.commit),
-                Output::KeepState(state) => step.state(&state)?,
-                other => unreachable!("not kept: {other:?}"),
-            }
-        }
-        step.write(durable).context("the store failed; the node stops and must be restarted")
+    fn persist(&self, keeping: &mut Keeping) -> Result<()> {
+        Ok(keeping.barrier(&self.store, &*self.watch)?)
     }
 
     fn act(&mut self, output: Output, turn: &mut Turn) -> Result<()> {
         match output {
-            Output::Persist => self.persist(turn)?,
+            Output::Persist => self.persist(&mut turn.keeping)?,
             Output::Send { to, message } => self.send(to, &message),
             Output::Serve { peer, height } => self.serve(peer, height),
             Output::Load { height } => self.load(height),
@@ -208,7 +166,7 @@ impl Driver {
             | Output::KeepEvidence(_)
             | Output::DropEvidence(_)
             | Output::Decide(_)
-            | Output::KeepState(_) => unreachable!("kept apart by carry_out"),
+            | Output::KeepState(_) => unreachable!("held back by Keeping"),
         }
         Ok(())
     }
@@ -232,7 +190,7 @@ impl Driver {
         let Some(signer) = &mut self.signer else {
             return refused("this node has no validator key".to_owned());
         };
-        crash::point("before-sign");
+        crash::point(Point::BeforeSign);
         let signed = match request {
             SignRequest::Vote(vote) => {
                 signer.sign_vote(&self.keyring.chain_id(), vote).map(Input::SignedVote)
@@ -241,7 +199,7 @@ impl Driver {
                 signer.sign_proposal(&self.keyring.chain_id(), proposal).map(Input::SignedProposal)
             }
         };
-        crash::point("after-sign");
+        crash::point(Point::AfterSign);
         signed.unwrap_or_else(|error| {
             tracing::error!(%height, %round, %error, "the signer refused");
             refused(error.to_string())
@@ -252,7 +210,7 @@ impl Driver {
     fn serve(&self, peer: types::PeerId, height: types::Height) {
         let (store, network) = (self.store.clone(), self.network.clone());
         self.runtime.spawn_blocking(move || {
-            let message = crate::serve::block(&store, height);
+            let message = served::block(&store, height);
             network.send(peer, message.channel(), message.encode());
         });
     }
@@ -260,7 +218,7 @@ impl Driver {
     fn load(&self, height: types::Height) {
         let (store, answers) = (self.store.clone(), self.answers.clone());
         self.runtime.spawn_blocking(move || {
-            let stored = crate::serve::stored(&store, height);
+            let stored = served::stored(&store, height);
             // If the replica has stopped, nobody waits for the answer.
             drop(answers.send(Event::Input(Input::Loaded { height, stored })));
         });
@@ -271,7 +229,7 @@ impl Driver {
 #[derive(Default)]
 struct Turn {
     outputs: Vec<Output>,
-    to_keep: Vec<Output>,
+    keeping: Keeping,
     answered: VecDeque<Input>,
     alarms: Alarms,
 }

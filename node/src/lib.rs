@@ -17,10 +17,9 @@ pub mod backend;
 pub mod driver;
 pub mod events;
 pub mod executor;
-pub mod handshake;
-pub mod serve;
 pub mod threads;
 pub mod verifier;
+pub mod watch;
 
 pub mod client;
 pub mod crash;

@@ -11,13 +11,14 @@ use tracing_subscriber::{Layer, Registry, reload};
 
 /// Our own modules, which `*` is for: crates, and what the reference calls some of their parts.
 /// Libraries are heard only when they warn, unless they are named.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "main",
     "state",
     "lockstep",
     "node",
     "rpc",
     "apps",
+    "execution",
     "p2p",
     "storage",
     "abci",

@@ -7,27 +7,31 @@ use std::time::Duration;
 
 use abci::{Application, Connections, Timings};
 use anyhow::{Context, Result, anyhow, bail};
-use consensus::{Record, Replica, Start};
+use consensus::Replica;
+use execution::handshake::{self, P2P_VERSION};
+use execution::start::{check_signed, first_keyring};
+use execution::{SharedMemory, Watch};
 use mempool::Mempool;
 use storage::{ChainIdentity, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use types::block::BLOCK_VERSION;
-use types::{ChainState, Genesis, Keyring, Round};
+use types::{ChainState, Genesis};
 
 use crate::admission::Admission;
 use crate::backend::{self, NodeBackend};
 use crate::complaint::Complaint;
 use crate::config::Config;
+use crate::crash;
 use crate::driver::{self, Driver};
 use crate::events::Events;
 use crate::executor::Executor;
-use crate::handshake::{self, P2P_VERSION};
 use crate::home::{Home, NodeKey, load_genesis};
 use crate::metrics::{self, Metrics, Sources};
 use crate::signer::{MissingState, Signer};
 use crate::threads::{self, Queues, Table};
-use crate::verifier::{SharedKeyring, SharedMemory, Verifier};
+use crate::verifier::{SharedKeyring, Verifier};
+use crate::watch::Watcher;
 
 /// How long a stop may take before the process ends anyway.
 const STOP_TIME_MAX: Duration = Duration::from_millis(1800);
@@ -92,11 +96,13 @@ fn prepare(options: &Options) -> Result<Prepared> {
     // Before the store, so that a wrong file changes nothing on disk.
     let signer = open_signer(options)?;
     let store = Store::open(&home.db_dir(config).join("blocks"), &identity)?;
-    check_signer(&store, signer.as_ref(), &genesis)?;
+    let signed = signer.as_ref().and_then(Signer::last_signed).map(|(height, ..)| height);
+    check_signed(&store, &genesis, signed)?;
     let timings = Arc::new(Timings::default());
     let application = open_application(home, config)?;
     let application = Connections::local(application, Arc::clone(&timings));
-    let state = Arc::new(handshake::run(&application.consensus, &store, &genesis)?);
+    let state =
+        Arc::new(handshake::run(&*application.consensus, &store, &genesis, &crash::Crashes)?);
     Ok(Prepared {
         genesis: Arc::new(genesis),
         store,
@@ -117,21 +123,6 @@ fn open_signer(options: &Options) -> Result<Option<Signer>> {
     }
     let state = home.validator_state_file(config);
     Ok(Some(Signer::open(&key, &state, options.missing_state)?))
-}
-
-/// A store that is behind its signer has lost blocks that this validator has voted on: to vote
-/// again from there could contradict what it said.
-fn check_signer(store: &Store, signer: Option<&Signer>, genesis: &Genesis) -> Result<()> {
-    let Some((signed, ..)) = signer.and_then(Signer::last_signed) else { return Ok(()) };
-    let next = store.range()?.map_or(genesis.initial_height, |(_, tip)| tip.next());
-    if next < signed {
-        bail!(
-            "the data folder ends before height {next}, but this validator has signed at height \
-             {signed}: blocks were lost; restore the data folder, or, to fetch the chain again, \
-             run as a full node first (move priv_validator_key.json away) until height {signed}"
-        );
-    }
-    Ok(())
 }
 
 fn open_application(home: &Home, config: &Config) -> Result<Arc<dyn Application>> {
@@ -173,38 +164,9 @@ fn in_config(options: &Options, field: &str, error: &dyn std::fmt::Display) -> C
 
 /// The replica as it stood, with what it had been told and had said at the current height.
 fn restore_replica(prepared: &Prepared, config: &Config) -> Result<Replica> {
-    let (store, state) = (&prepared.store, &prepared.state);
-    let (last_commit, last_header) = match state.last_height() {
-        Some(last) => (store.seen_commit(last)?, store.block_meta(last)?.map(|it| it.header)),
-        None => (None, None),
-    };
-    let records = store
-        .records(state.next_height())?
-        .iter()
-        .map(|bytes| Record::decode(bytes))
-        .collect::<Result<Vec<Record>, _>>()
-        .context("the records in the data folder are damaged; restore it from a copy")?;
-    let start = Start {
-        state: Arc::clone(state),
-        last_commit,
-        last_header,
-        stored: store.range()?,
-        evidence: store.pending_evidence()?,
-    };
+    let (start, records) = execution::start(&prepared.store, Arc::clone(&prepared.state))?;
     let key = prepared.signer.as_ref().map(Signer::public_key);
     Ok(Replica::new(config.timeouts(), key, start, records))
-}
-
-fn first_keyring(state: &ChainState) -> Keyring {
-    Keyring {
-        chain_id: state.chain_id.clone(),
-        height: state.next_height(),
-        round: Round::FIRST,
-        last: state.last_block.as_ref().map(|last| Arc::clone(&last.validators)),
-        current: Arc::clone(&state.validators),
-        next: Arc::clone(&state.next_validators),
-        extensions_enabled: state.params.extensions_enabled(state.next_height()),
-    }
 }
 
 async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> Result<()> {
@@ -285,16 +247,17 @@ impl World {
         let keyring = SharedKeyring::new(first_keyring(&state));
         let memory = SharedMemory::default();
         let address = signer.as_ref().map(|signer| signer.public_key().address());
-        let executor = Executor {
+        let watch: Arc<dyn Watch> = Arc::new(Watcher::new(Arc::clone(&events)));
+        let answering = execution::Executor {
             application: application.consensus,
             chain_id: state.chain_id.clone(),
             store: store.clone(),
             memory: memory.clone(),
-            admission: Arc::clone(&admission),
+            pool: Arc::clone(&admission),
             address,
-            events: Arc::clone(&events),
-            replica: answers.clone(),
+            watch: Arc::clone(&watch),
         };
+        let executor = Executor { answering, questions, replica: answers.clone() };
         let verifier = Verifier {
             network: network_events,
             peers: network.clone(),
@@ -313,11 +276,12 @@ impl World {
             admission: Arc::clone(&admission),
             keyring,
             events,
+            watch,
             queue: inputs,
             answers,
             runtime: tokio::runtime::Handle::current(),
         };
-        Table { driver, executor, questions, verifier, admission, work }
+        Table { driver, executor, verifier, admission, work }
     }
 }
 

@@ -61,8 +61,6 @@ pub struct Table {
     pub driver: Driver,
     /// Drives the application.
     pub executor: Executor,
-    /// What the executor is asked.
-    pub questions: Receiver<Question>,
     /// Checks what peers say.
     pub verifier: Verifier,
     /// Tells peers of transactions.
@@ -77,8 +75,8 @@ impl Table {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(self, ended: &Sender<Result<()>>) -> Result<()> {
-        let Table { driver, executor, questions, verifier, admission, work } = self;
-        spawn("executor", ended, move || executor.run(&questions))?;
+        let Table { driver, executor, verifier, admission, work } = self;
+        spawn("executor", ended, move || executor.run())?;
         spawn("admission", ended, move || {
             admission.run(&work);
             Ok(())

@@ -2,16 +2,14 @@
 //! each message goes to the room that it concerns.
 
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use consensus::Input;
+use execution::{SharedMemory, check_evidence};
 use storage::Store;
-use types::evidence::EvidenceContext;
-use types::verified::{Remembered, Verdict};
-use types::{
-    ChainId, Channel, Evidence, EvidenceError, Keyring, Message, Offence, PeerId, SignedHeader,
-};
+use types::verified::Verdict;
+use types::{ChainId, Channel, Keyring, Message, Offence, PeerId};
 
 use crate::admission::Admission;
 use crate::driver::Event;
@@ -44,20 +42,6 @@ impl SharedKeyring {
     /// The chain, which never changes.
     pub fn chain_id(&self) -> ChainId {
         self.now().chain_id.clone()
-    }
-}
-
-/// Signatures that were found right, for all who check some: a precommit is checked once, not again
-/// in the next block's last commit.
-#[derive(Clone, Default)]
-pub struct SharedMemory {
-    remembered: Arc<Mutex<Remembered>>,
-}
-
-impl SharedMemory {
-    /// Looks things up, and adds to them. Held for the length of one batch.
-    pub fn lock(&self) -> MutexGuard<'_, Remembered> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,7 +133,9 @@ impl Verifier {
             Message::Evidence(evidence) => {
                 let keyring = self.keyring.now();
                 for piece in &evidence {
-                    if let Err(error) = check_evidence(&self.store, &keyring.chain_id, piece) {
+                    if let Err(error) =
+                        check_evidence(&self.store, &keyring.chain_id, piece, &self.memory)
+                    {
                         tracing::debug!(%peer, %error, "a peer sent evidence that proves nothing");
                         if error.is_blameworthy() {
                             self.peers.penalise(peer, Offence::BadBlock, "false evidence");
@@ -186,70 +172,4 @@ impl Verifier {
         }
         true
     }
-}
-
-/// Why evidence was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum EvidenceRefusal {
-    /// We do not have (or no longer have) what it is about.
-    #[error("height {0} is not in the store")]
-    UnknownHeight(types::Height),
-    /// It proves nothing.
-    #[error(transparent)]
-    False(#[from] EvidenceError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] storage::StorageError),
-}
-
-impl EvidenceRefusal {
-    /// Whether the sender must have known better.
-    fn is_blameworthy(&self) -> bool {
-        matches!(self, EvidenceRefusal::False(_))
-    }
-}
-
-/// Whether evidence proves what it claims, against what the store knows of its height. The one
-/// way evidence is checked: from peers, from RPC, and in proposed blocks.
-///
-/// # Errors
-/// Why it is not taken.
-pub fn check_evidence(
-    store: &Store,
-    chain_id: &ChainId,
-    evidence: &Evidence,
-) -> Result<(), EvidenceRefusal> {
-    let height = evidence.height();
-    let unknown = || EvidenceRefusal::UnknownHeight(height);
-    let meta = store.block_meta(height)?.ok_or_else(unknown)?;
-    let validators = store.validators(height)?.ok_or_else(unknown)?;
-    let trusted = match evidence {
-        Evidence::DuplicateVote(_) => None,
-        Evidence::LightClientAttack(attack) => {
-            let conflicting = attack.conflicting_block.signed_header.header.height;
-            signed_header(store, conflicting)?
-        }
-    };
-    evidence.verify(&EvidenceContext {
-        chain_id,
-        validators: &validators,
-        block_time: meta.header.time,
-        trusted: trusted.as_ref(),
-    })?;
-    Ok(())
-}
-
-/// Our own header and commit at a height, or at our latest if that is lower.
-fn signed_header(
-    store: &Store,
-    height: types::Height,
-) -> Result<Option<SignedHeader>, storage::StorageError> {
-    let Some((_, tip)) = store.range()? else { return Ok(None) };
-    let height = height.min(tip);
-    let Some(meta) = store.block_meta(height)? else { return Ok(None) };
-    let commit = match store.commit(height)? {
-        Some(commit) => Some(commit),
-        None => store.seen_commit(height)?.map(|seen| seen.commit()),
-    };
-    Ok(commit.map(|commit| SignedHeader { header: meta.header, commit }))
 }

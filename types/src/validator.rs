@@ -1,7 +1,7 @@
 //! Who votes, and with what weight.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::hash::{Address, Hash};
 use crate::height::Round;
@@ -37,9 +37,26 @@ pub struct ValidatorSet {
     validators: Vec<Validator>,
     total: VotingPower,
     proposer: ValidatorIndex,
-    /// Shared between the sets of heights that differ in priorities only.
-    by_address: Arc<BTreeMap<Address, ValidatorIndex>>,
+    roster: Arc<Roster>,
 }
+
+/// What follows from the members and their order alone: shared between the sets of heights that
+/// differ in priorities only.
+#[derive(Debug)]
+struct Roster {
+    by_address: BTreeMap<Address, ValidatorIndex>,
+    /// Made when it is first asked for: every block names it twice, and it changes seldom.
+    hash: OnceLock<Hash>,
+}
+
+/// Whether the hash was asked for makes no difference.
+impl PartialEq for Roster {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_address == other.by_address
+    }
+}
+
+impl Eq for Roster {}
 
 /// Why validators make no set.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -144,7 +161,7 @@ impl ValidatorSet {
 
     /// The member with an address, and its index.
     pub fn find(&self, address: &Address) -> Option<(ValidatorIndex, &Validator)> {
-        let index = *self.by_address.get(address)?;
+        let index = *self.roster.by_address.get(address)?;
         Some((index, self.get(index)?))
     }
 
@@ -193,7 +210,8 @@ impl ValidatorSet {
             return Ok(self.clone());
         }
         let changes = Changes::sort(updates)?;
-        let joining = changes.kept.keys().filter(|it| !self.by_address.contains_key(it)).count();
+        let known = &self.roster.by_address;
+        let joining = changes.kept.keys().filter(|it| !known.contains_key(it)).count();
         if joining == 0 && changes.removed.len() == self.count() {
             return Err(ValidatorSetError::Empty);
         }
@@ -269,14 +287,17 @@ impl ValidatorSet {
                 *by_address.get(&address).ok_or(ValidatorSetError::UnknownProposer { address })?
             }
         };
-        Ok(Self { validators, total, proposer, by_address: Arc::new(by_address) })
+        let roster = Arc::new(Roster { by_address, hash: OnceLock::new() });
+        Ok(Self { validators, total, proposer, roster })
     }
 
     /// What the header says of the set: Merkle root over keys and powers in order.
     pub fn hash(&self) -> Hash {
-        let leaves: Vec<Vec<u8>> =
-            self.validators.iter().map(crate::codec::validator_leaf).collect();
-        crate::merkle::root(&leaves)
+        *self.roster.hash.get_or_init(|| {
+            let leaves: Vec<Vec<u8>> =
+                self.validators.iter().map(crate::codec::validator_leaf).collect();
+            crate::merkle::root(&leaves)
+        })
     }
 }
 

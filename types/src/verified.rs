@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::height::{ChainId, Height, Round};
-use crate::keys::{Claim, PublicKey, verify_batch};
+use crate::keys::{Claim, PublicKey, Signature, verify_batch};
 use crate::message::Message;
 use crate::offence::Offence;
+use crate::proposal::Proposal;
+use crate::sign_bytes;
 use crate::validator::{ValidatorIndex, ValidatorSet};
 use crate::vote::{Extension, Vote, VoteKind};
 
@@ -64,7 +66,12 @@ pub struct Keyring {
 pub struct Remembered {
     current: BTreeSet<[u8; 32]>,
     previous: BTreeSet<[u8; 32]>,
+    /// Who judges instead of the curve.
+    mock: Option<MockJudge>,
 }
+
+/// Whether a signature is a key's, in a simulation whose signatures are not real.
+pub type MockJudge = fn(&PublicKey, &Signature) -> bool;
 
 /// What checking a message found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +90,68 @@ pub enum Verdict {
 enum Doubt {
     Unknown,
     Refused(Offence),
+}
+
+impl From<Doubt> for Verdict {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Unknown => Verdict::Unknown,
+            Doubt::Refused(offence) => Verdict::Refused(offence),
+        }
+    }
+}
+
+/// What a signature on a message is over.
+enum Signed<'a> {
+    Vote(&'a Vote),
+    Extension(&'a Vote, &'a Extension),
+    Proposal(&'a Proposal),
+}
+
+impl Signed<'_> {
+    fn signature(&self) -> Signature {
+        match self {
+            Signed::Vote(vote) => vote.signature,
+            Signed::Extension(_, extension) => extension.signature,
+            Signed::Proposal(proposal) => proposal.signature,
+        }
+    }
+
+    fn bytes(&self, chain_id: &ChainId) -> Vec<u8> {
+        match self {
+            Signed::Vote(vote) => vote.sign_bytes(chain_id),
+            Signed::Extension(vote, extension) => {
+                sign_bytes::extension(chain_id, vote.height, vote.round, &extension.bytes)
+            }
+            Signed::Proposal(proposal) => proposal.sign_bytes(chain_id),
+        }
+    }
+}
+
+/// The signatures on a message, all of one signer.
+fn signed(message: &Message) -> impl Iterator<Item = Signed<'_>> {
+    let signed = match message {
+        Message::Vote(vote) => {
+            let extension = vote.extension.as_ref().map(|it| Signed::Extension(vote, it));
+            [Some(Signed::Vote(vote)), extension]
+        }
+        Message::Proposal(proposal) => [Some(Signed::Proposal(proposal)), None],
+        Message::NewRoundStep { .. }
+        | Message::NewValidBlock { .. }
+        | Message::HasVote { .. }
+        | Message::VoteSetMaj23 { .. }
+        | Message::ProposalPol { .. }
+        | Message::BlockPart { .. }
+        | Message::VoteSetBits { .. }
+        | Message::Txs(_)
+        | Message::Evidence(_)
+        | Message::BlockRequest(_)
+        | Message::NoBlock(_)
+        | Message::BlockResponse { .. }
+        | Message::StatusRequest
+        | Message::StatusResponse { .. } => [None, None],
+    };
+    signed.into_iter().flatten()
 }
 
 impl Keyring {
@@ -113,7 +182,7 @@ impl Keyring {
         }
         let (keys, claims): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
         let mut wrong = BTreeSet::new();
-        for (key, right) in keys.into_iter().zip(verify_batch(&claims)) {
+        for (key, right) in keys.into_iter().zip(remembered.judge(&claims)) {
             if right {
                 remembered.insert(key);
             } else {
@@ -121,8 +190,7 @@ impl Keyring {
             }
         }
         let judge = |(message, keys)| match keys {
-            Err(Doubt::Unknown) => Verdict::Unknown,
-            Err(Doubt::Refused(offence)) => Verdict::Refused(offence),
+            Err(doubt) => Verdict::from(doubt),
             Ok(keys) => {
                 let keys: Vec<[u8; 32]> = keys;
                 if keys.iter().any(|key| wrong.contains(key)) {
@@ -133,6 +201,23 @@ impl Keyring {
             }
         };
         pending.into_iter().map(judge).collect()
+    }
+
+    /// Checks one message in everything but its signatures: those are for `right` to judge, by
+    /// whose they must be and what they are. For the simulator with signatures switched off; the
+    /// node's network path never calls this.
+    pub fn screen(
+        &self,
+        message: Message,
+        mut right: impl FnMut(&PublicKey, &Signature) -> bool,
+    ) -> Verdict {
+        match self.signer(&message, &mut BTreeMap::new()) {
+            Err(doubt) => doubt.into(),
+            Ok(Some(key)) if !signed(&message).all(|it| right(&key, &it.signature())) => {
+                Verdict::Refused(Offence::BadSignature)
+            }
+            Ok(_) => Verdict::Verified(Verified(message)),
+        }
     }
 
     /// Who proposes in `round` of the current height, if it is near enough to be asked.
@@ -148,15 +233,27 @@ impl Keyring {
         message: &Message,
         proposers: &mut BTreeMap<(Height, Round), Option<PublicKey>>,
     ) -> Result<Vec<Claim>, Doubt> {
+        let Some(public_key) = self.signer(message, proposers)? else { return Ok(vec![]) };
+        let claim = |it: Signed<'_>| {
+            let (bytes, signature) = (it.bytes(&self.chain_id), it.signature());
+            Claim { public_key, bytes, signature }
+        };
+        Ok(signed(message).map(claim).collect())
+    }
+
+    /// Who must have signed a message, if it is one that is signed, for it to be believed.
+    fn signer(
+        &self,
+        message: &Message,
+        proposers: &mut BTreeMap<(Height, Round), Option<PublicKey>>,
+    ) -> Result<Option<PublicKey>, Doubt> {
         match message {
-            Message::Vote(vote) => self.vote_claims(vote),
+            Message::Vote(vote) => self.voter(vote).map(Some),
             Message::Proposal(proposal) => {
                 let (height, round) = (proposal.height, proposal.round);
                 let proposer = proposers.entry((height, round));
                 let proposer = proposer.or_insert_with(|| self.proposer_key(height, round));
-                let public_key = proposer.ok_or(Doubt::Unknown)?;
-                let bytes = proposal.sign_bytes(&self.chain_id);
-                Ok(vec![Claim { public_key, bytes, signature: proposal.signature }])
+                proposer.map(Some).ok_or(Doubt::Unknown)
             }
             Message::NewRoundStep { .. }
             | Message::NewValidBlock { .. }
@@ -171,11 +268,12 @@ impl Keyring {
             | Message::NoBlock(_)
             | Message::BlockResponse { .. }
             | Message::StatusRequest
-            | Message::StatusResponse { .. } => Ok(vec![]),
+            | Message::StatusResponse { .. } => Ok(None),
         }
     }
 
-    fn vote_claims(&self, vote: &Vote) -> Result<Vec<Claim>, Doubt> {
+    /// The key of a vote's signer, if the vote can be one of this chain's now.
+    fn voter(&self, vote: &Vote) -> Result<PublicKey, Doubt> {
         let set = self.validators_of(vote.height).ok_or(Doubt::Unknown)?;
         let validator = set
             .get(vote.validator_index)
@@ -190,15 +288,7 @@ impl Keyring {
         if vote.height == self.height && vote.extension.is_some() != required {
             return Err(Doubt::Refused(Offence::BadSignature));
         }
-        let public_key = validator.public_key;
-        let bytes = vote.sign_bytes(&self.chain_id);
-        let mut claims = vec![Claim { public_key, bytes, signature: vote.signature }];
-        if let Some(Extension { bytes, signature }) = &vote.extension {
-            let bytes =
-                crate::sign_bytes::extension(&self.chain_id, vote.height, vote.round, bytes);
-            claims.push(Claim { public_key, bytes, signature: *signature });
-        }
-        Ok(claims)
+        Ok(validator.public_key)
     }
 
     /// The key of whoever proposes in a round near the current one, or in the first rounds of the
@@ -229,19 +319,32 @@ impl Keyring {
 }
 
 impl Remembered {
+    /// Has `judge` say whose a signature is, whatever it is over: for the simulator with signatures
+    /// switched off. The node never calls this.
+    pub fn mocked(judge: MockJudge) -> Self {
+        Self { mock: Some(judge), ..Self::default() }
+    }
+
     /// Checks claims in one batch, those that were found right before excepted. One verdict each.
     pub fn check(&mut self, claims: &[Claim]) -> Vec<bool> {
         let keys: Vec<[u8; 32]> = claims.iter().map(Self::key).collect();
         let fresh: Vec<usize> = (0..claims.len()).filter(|&it| !self.has(&keys[it])).collect();
         let asked: Vec<Claim> = fresh.iter().map(|&it| claims[it].clone()).collect();
         let mut verdicts = vec![true; claims.len()];
-        for (place, right) in fresh.into_iter().zip(verify_batch(&asked)) {
+        for (place, right) in fresh.into_iter().zip(self.judge(&asked)) {
             verdicts[place] = right;
             if right {
                 self.insert(keys[place]);
             }
         }
         verdicts
+    }
+
+    fn judge(&self, claims: &[Claim]) -> Vec<bool> {
+        match self.mock {
+            Some(judge) => claims.iter().map(|it| judge(&it.public_key, &it.signature)).collect(),
+            None => verify_batch(claims),
+        }
     }
 
     /// Names a claim: BLAKE3 of the key, the signature and what is signed.

@@ -102,7 +102,11 @@ impl Deliberation {
             if self.verdicts.contains_key(&id.hash) {
                 continue;
             }
-            let fits = self.state.check_block(block).is_ok() && self.proposals.is_canonical(&id);
+            let sound = self.state.check_block(block).is_ok();
+            if sound {
+                self.sound.insert(id.hash);
+            }
+            let fits = sound && self.proposals.is_canonical(&id);
             let verdict = if fits { Verdict::Asked } else { Verdict::Reject };
             if verdict == Verdict::Asked {
                 let (state, block) = (Arc::clone(&self.state), Arc::clone(block));

@@ -8,6 +8,7 @@ use consensus::{Added, Tally, Votes};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use types::commit::{CommitError, Demand};
+use types::verified::Remembered;
 use types::{
     Address, BlockId, ChainId, CommitSig, Hash, Height, PartSetHeader, PeerId, PrivateKey,
     PublicKey, Round, Signature, Time, UnsignedVote, ValidatorIndex, ValidatorSet, Vote, VoteKind,
@@ -171,7 +172,8 @@ proptest! {
             let verdict = commit.verify(&chain_id(), &set, HEIGHT, &id, Demand::Full);
             prop_assert_eq!(verdict, Ok(()));
             prop_assert!(commit.median_time(&set).is_some());
-            let served = extended.verify(&chain_id(), &set, HEIGHT, &id, false);
+            let (at, memory) = ((HEIGHT, &id), &mut Remembered::default());
+            let served = extended.verify(&chain_id(), &set, at, false, memory);
             prop_assert_eq!(served, Ok(()));
         }
     }

@@ -4,23 +4,22 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 
-use node::crash;
-use node::signer::{LastSigned, Position, SignedBytes, Step};
+use execution::Point;
+use node::signer::state_file;
 use rustix::process::Signal;
+use types::guard::{LastSigned, Position, SignedBytes, Step};
 
 use crate::checks::{Chain, end_and_check};
 use crate::client::Committed;
 use crate::network::{Network, wait_for};
 
-/// The place that a chain passes once, when it begins.
-const ONCE: &str = "after-init-chain";
-
 /// Every place at its first passing, which may be in the handshake after the crash before; then
 /// every place some heights later.
 fn places() -> Vec<String> {
-    assert_eq!(crash::POINTS[0], ONCE, "it must be tried first, when the chain is new");
-    let first = crash::POINTS.iter().map(|point| format!("{point}:1"));
-    let later = crash::POINTS[1..].iter().map(|point| format!("{point}:5"));
+    // A chain passes it once, when it begins.
+    assert_eq!(Point::ALL[0], Point::AfterInitChain, "it must be tried first");
+    let first = Point::ALL.iter().map(|point| format!("{point}:1"));
+    let later = Point::ALL[1..].iter().map(|point| format!("{point}:5"));
     first.chain(later).collect()
 }
 
@@ -52,7 +51,7 @@ impl Memory {
         });
         assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{place}: {status}");
         let file = network.home(index).join("data/priv_validator_state.json");
-        let last = LastSigned::load(&file).expect("it is whole, whatever happened");
+        let last = state_file::load(&file).expect("it is whole, whatever happened");
         self.signed.push(last.expect("it is there"));
     }
 
@@ -96,7 +95,7 @@ fn a_lone_validator_goes_on_after_a_crash_at_every_place() {
     let chain = end_and_check(network);
     memory.agrees_with(&chain);
     // Every later crash had several heights before it.
-    assert!(5 * (crash::POINTS.len() as u64 - 1) / 2 < chain.tip());
+    assert!(5 * (Point::ALL.len() as u64 - 1) / 2 < chain.tip());
 }
 
 #[test]

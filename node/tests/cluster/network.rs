@@ -115,7 +115,7 @@ impl Network {
         self.start_to_crash(index, None);
     }
 
-    /// Starts a node that perhaps dies at a place of [`crash::POINTS`] (`name:count`).
+    /// Starts a node that perhaps dies at a place of [`execution::Point`] (`name:count`).
     pub fn start_to_crash(&mut self, index: usize, place: Option<&str>) {
         let node = &mut self.nodes[index];
         if node.process.is_some() {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use types::chain_state::BlockError;
 use types::evidence::EvidenceContext;
+use types::verified::Remembered;
 use types::{
     Address, AppHash, BlockId, Commit, CommitSig, DuplicateVoteEvidence, Evidence, EvidenceError,
     Header, Height, LightBlock, LightClientAttackEvidence, Round, SignedHeader, Time, Validator,
@@ -33,12 +34,13 @@ fn at(network: &Network, height: u64) -> &LightBlock {
 fn verify(network: &Network, evidence: &Evidence, trusted: u64) -> Result<(), EvidenceError> {
     let block = network.light_blocks.get(usize::try_from(evidence.height().0).unwrap() - 1);
     let Some(block) = block else { return Err(EvidenceError::Invalid { reason: "unknown" }) };
-    evidence.verify(&EvidenceContext {
+    let context = EvidenceContext {
         chain_id: &chain_id(),
         validators: &block.validators,
         block_time: block.signed_header.header.time,
         trusted: Some(&at(network, trusted).signed_header),
-    })
+    };
+    evidence.verify(&context, &mut Remembered::default())
 }
 
 /// What stands in the commit of a lie for one validator.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use types::verified::{Keyring, ROUNDS_BACK_MAX, Remembered, Verdict};
 use types::{
-    Height, Message, Offence, Proposal, Round, UnsignedProposal, ValidatorIndex, ValidatorSet,
-    Vote, VoteKind,
+    Height, Message, Offence, Proposal, Round, Signature, UnsignedProposal, ValidatorIndex,
+    ValidatorSet, Vote, VoteKind,
 };
 
 use crate::network::{Network, chain_id, key, other_id, public_key, seconds, update};
@@ -59,6 +59,7 @@ impl Case {
     /// The verdict on one message, told by its name.
     fn judge(&self, message: Message) -> &'static str {
         let verdicts = self.keyring.verify(vec![message.clone()], &mut Remembered::default());
+        self.screens_alike(&message, &verdicts[0]);
         match &verdicts[..] {
             [Verdict::Verified(verified)] => {
                 assert_eq!(verified.get(), &message);
@@ -69,6 +70,27 @@ impl Case {
             [Verdict::Refused(Offence::Lie)] => "lie",
             [Verdict::Refused(Offence::Malformed)] => "malformed",
             verdicts => panic!("{verdicts:?}"),
+        }
+    }
+
+    /// Screening says the same of all that does not take a curve to say.
+    fn screens_alike(&self, message: &Message, verdict: &Verdict) {
+        let refused = Verdict::Refused(Offence::BadSignature);
+        let trusting = self.keyring.screen(message.clone(), |_, _| true);
+        let doubting = self.keyring.screen(message.clone(), |_, _| false);
+        for (judge, screened) in
+            [((|_, _| true) as types::verified::MockJudge, &trusting), (|_, _| false, &doubting)]
+        {
+            let mut mocked = Remembered::mocked(judge);
+            assert_eq!(&self.keyring.verify(vec![message.clone()], &mut mocked)[0], screened);
+        }
+        if let Verdict::Verified(screened) = &trusting {
+            assert_eq!(screened.get(), message);
+            assert!([&trusting, &refused].contains(&verdict), "{verdict:?}");
+            assert_eq!(doubting, refused);
+        } else {
+            assert_eq!(&trusting, verdict);
+            assert_eq!(&doubting, verdict);
         }
     }
 
@@ -144,6 +166,33 @@ fn extensions_are_there_where_they_must_be() {
     let mut forged = extended(&case, kind, block_id);
     forged.extension.as_mut().unwrap().bytes = (&b"other"[..]).into();
     assert_eq!(case.judge_vote(forged), "bad signature");
+}
+
+#[test]
+fn screening_asks_for_each_signature_and_names_its_key() {
+    let mut case = case();
+    case.keyring.extensions_enabled = true;
+    let asked = |message: Message| {
+        let mut asked = vec![];
+        case.keyring.screen(message, |key, signature| {
+            asked.push((*key, *signature));
+            true
+        });
+        asked
+    };
+    let set = &case.keyring.current;
+    let mut vote = case.vote(set, 2, HEIGHT);
+    let (own, extended) = (Signature([7; 64]), Signature([8; 64]));
+    vote.signature = own;
+    vote.extension =
+        Some(types::vote::Extension { bytes: (&b"price"[..]).into(), signature: extended });
+    let voter = set.get(ValidatorIndex(2)).unwrap().public_key;
+    assert_eq!(asked(Message::Vote(vote)), [(voter, own), (voter, extended)]);
+    let mut proposal = case.proposal(HEIGHT, ROUND);
+    proposal.signature = own;
+    let proposer = set.get(set.proposer_in(ROUND)).unwrap().public_key;
+    assert_eq!(asked(Message::Proposal(proposal)), [(proposer, own)]);
+    assert_eq!(asked(Message::StatusRequest), []);
 }
 
 #[test]

@@ -4,14 +4,17 @@
 //! Written A (application), S (store's last block), T (state). The store is never more than one
 //! block ahead of the state, and the application never ahead of the store.
 
-use abci::{InfoRequest, InitChainRequest};
-use anyhow::{Context, Result, bail, ensure};
-use storage::{Durable, Store};
+use abci::{Application, InfoRequest, InitChainRequest};
+use storage::{Durable, StorageError, Store};
 use types::block::BLOCK_VERSION;
 use types::{AppHash, BlockOutcome, ChainState, Genesis, Height};
 
-use crate::crash;
 use crate::executor::finalize;
+use crate::watch::{Point, Watch};
+
+mod error;
+
+pub use error::HandshakeError;
 
 /// Version of the peer protocol. spec: `P2PProtocol`.
 pub const P2P_VERSION: u64 = 8;
@@ -24,14 +27,19 @@ pub const DIALECT_VERSION: &str = "0.38.22";
 ///
 /// # Errors
 /// If they cannot be brought together, with what to do about it.
-pub fn run(application: &abci::Client, store: &Store, genesis: &Genesis) -> Result<ChainState> {
+pub fn run(
+    application: &dyn Application,
+    store: &Store,
+    genesis: &Genesis,
+    watch: &dyn Watch,
+) -> Result<ChainState, HandshakeError> {
     let info = application.info(&InfoRequest {
         version: DIALECT_VERSION.to_owned(),
         block_version: BLOCK_VERSION,
         p2p_version: P2P_VERSION,
         abci_version: ABCI_VERSION.to_owned(),
     })?;
-    let handshake = Handshake { application, store, genesis };
+    let handshake = Handshake { application, store, genesis, watch };
     let app_height = info.last_block_height;
     let state = handshake.begin(app_height, info.app_version)?;
     let stored = store.range()?;
@@ -42,32 +50,31 @@ pub fn run(application: &abci::Client, store: &Store, genesis: &Genesis) -> Resu
     if app_height.is_some() || state.last_block.is_some() {
         handshake.check_app_hash(&app_hash, &state)?;
     }
-    tracing::info!(height = state.last_height().map_or(0, |it| it.0),
+    tracing::info!(height = number(state.last_height()),
         app_hash = %state.app_hash, "application and store stand at the same height");
     Ok(state)
 }
 
 struct Handshake<'a> {
-    application: &'a abci::Client,
+    application: &'a dyn Application,
     store: &'a Store,
     genesis: &'a Genesis,
+    watch: &'a dyn Watch,
 }
 
 impl Handshake<'_> {
     /// InitChain for an application that is at no height; the state to go on from.
-    fn begin(&self, app_height: Option<Height>, app_version: u64) -> Result<ChainState> {
+    fn begin(
+        &self,
+        app_height: Option<Height>,
+        app_version: u64,
+    ) -> Result<ChainState, HandshakeError> {
         let known = self.store.state()?;
-        if app_height.is_some() {
-            return known.with_context(|| {
-                format!(
-                    "the application is at height {} but this node's data folder is empty; \
-                     restore the data folder, or reset the application",
-                    app_height.map_or(0, |it| it.0)
-                )
-            });
+        if let Some(application) = app_height {
+            return known.ok_or(HandshakeError::NoState { application });
         }
         let answer = self.application.init_chain(&InitChainRequest::of(self.genesis))?;
-        crash::point("after-init-chain");
+        self.watch.pass(Point::AfterInitChain)?;
         if let Some(state) = known {
             return Ok(state);
         }
@@ -78,10 +85,8 @@ impl Handshake<'_> {
             answer.app_hash,
             app_version,
         )
-        .context("genesis.json and the application's InitChain make no state to begin with")?;
-        let mut step = self.store.step();
-        step.state(&state)?;
-        step.write(Durable::Now)?;
+        .map_err(HandshakeError::Genesis)?;
+        self.keep(&state)?;
         Ok(state)
     }
 
@@ -90,31 +95,28 @@ impl Handshake<'_> {
         app_height: Option<Height>,
         stored: Option<(Height, Height)>,
         state: &ChainState,
-    ) -> Result<()> {
-        let (app, at) = (app_height.map_or(0, |it| it.0), state.last_height().map_or(0, |it| it.0));
+    ) -> Result<(), HandshakeError> {
+        let at = state.last_height();
         let Some((base, tip)) = stored else {
-            ensure!(
-                app == 0 && at == 0,
-                "the application is at height {app} and the state at {at}, but the store has no \
-                 block; restore the data folder, or run unsafe-reset-all and reset the application",
-            );
+            if app_height.is_some() || at.is_some() {
+                let (application, state) = (number(app_height), number(at));
+                return Err(HandshakeError::NoBlock { application, state });
+            }
             return Ok(());
         };
-        ensure!(
-            tip.0 == at || tip.0 == at + 1,
-            "the store's last block is {tip}, the state is at {at}: the data folder is damaged; \
-             restore it, or run unsafe-reset-all and fetch the chain again",
-        );
-        ensure!(
-            app <= tip.0,
-            "the application is at height {app}, the store's last block is {tip}: the data folder \
-             is older than the application; restore the newer one, or reset the application",
-        );
-        ensure!(
-            base.0 <= app + 1,
-            "the application is at height {app}, but the store keeps no block before {base}; \
-             restore the application from a snapshot at height {base} or later",
-        );
+        // A chain need not begin at height 1.
+        let before = self.genesis.initial_height.0.saturating_sub(1);
+        let application = app_height.map_or(before, |it| it.0);
+        let state = at.map_or(before, |it| it.0);
+        if tip.0 != state && tip.0 != state + 1 {
+            return Err(HandshakeError::StateAstray { tip, state });
+        }
+        if tip.0 < application {
+            return Err(HandshakeError::ApplicationAhead { application, tip });
+        }
+        if application + 1 < base.0 {
+            return Err(HandshakeError::BlocksGone { application, base });
+        }
         Ok(())
     }
 
@@ -124,7 +126,7 @@ impl Handshake<'_> {
         app_height: Option<Height>,
         tip: Option<Height>,
         mut state: ChainState,
-    ) -> Result<ChainState> {
+    ) -> Result<ChainState, HandshakeError> {
         let Some(tip) = tip else { return Ok(state) };
         let mut next = app_height.map_or(self.genesis.initial_height, Height::next);
         while next <= tip {
@@ -139,54 +141,46 @@ impl Handshake<'_> {
         }
         if state.last_height() != Some(tip) {
             // The application has executed the last block, and what came of it is known.
-            let outcome = self.store.outcome(tip)?.with_context(|| {
-                format!(
-                    "the application has committed height {tip}, but its outcome is not in the \
-                     store; restore the data folder, or reset the application"
-                )
-            })?;
+            let outcome = self.store.outcome(tip)?.ok_or(HandshakeError::NoOutcome { tip })?;
             state = self.advance(&state, tip, &outcome)?;
         }
         Ok(state)
     }
 
-    fn execute(&self, height: Height) -> Result<BlockOutcome> {
-        let missing = || format!("block {height} is not in the store; restore the data folder");
-        let block = self.store.block(height)?.with_context(missing)?;
+    fn execute(&self, height: Height) -> Result<BlockOutcome, HandshakeError> {
+        let missing = || HandshakeError::Missing { height };
+        let block = self.store.block(height)?.ok_or_else(missing)?;
         let last_validators = match height.previous() {
             Some(before) if self.genesis.initial_height <= before => {
-                Some(self.store.validators(before)?.with_context(missing)?)
+                Some(self.store.validators(before)?.ok_or_else(missing)?)
             }
             _ => None,
         };
         let known = self.store.outcome(height)?;
-        let outcome = finalize(self.application, self.store, &block, last_validators.as_ref())?;
-        if let Some(known) = known {
-            ensure!(
-                known.app_hash == outcome.app_hash
-                    && known.results_hash() == outcome.results_hash(),
-                "the application executed block {height} differently than before (app hash {}, \
-                 then {}): it is not deterministic, or its state is not that of height {}",
-                known.app_hash,
-                outcome.app_hash,
-                height.previous().map_or(0, |it| it.0),
-            );
+        let outcome =
+            finalize(self.application, self.store, &block, last_validators.as_ref(), self.watch)?;
+        if let Some(known) = known
+            && (known.app_hash != outcome.app_hash
+                || known.results_hash() != outcome.results_hash())
+        {
+            let (before, now) = (known.app_hash, outcome.app_hash);
+            return Err(HandshakeError::OtherOutcome { height, before, now });
         }
         self.application.commit()?;
-        crash::point("after-commit");
+        self.watch.pass(Point::AfterCommit)?;
         Ok(outcome)
     }
 
     /// The chain's own word on a block that it is past.
-    fn check_same_outcome(&self, height: Height, outcome: &BlockOutcome) -> Result<()> {
+    fn check_same_outcome(
+        &self,
+        height: Height,
+        outcome: &BlockOutcome,
+    ) -> Result<(), HandshakeError> {
         let Some(meta) = self.store.block_meta(height.next())? else { return Ok(()) };
         if meta.header.app_hash != outcome.app_hash {
-            bail!(
-                "the application's state after replaying block {height} is {}, the chain says {}: \
-                 it is not deterministic, or its state is not of this chain",
-                outcome.app_hash,
-                meta.header.app_hash,
-            );
+            let (chain, application) = (meta.header.app_hash, outcome.app_hash.clone());
+            return Err(HandshakeError::OtherChain { height, application, chain });
         }
         Ok(())
     }
@@ -196,25 +190,34 @@ impl Handshake<'_> {
         state: &ChainState,
         height: Height,
         outcome: &BlockOutcome,
-    ) -> Result<ChainState> {
-        let meta = self.store.block_meta(height)?.context("the block was read a moment ago")?;
+    ) -> Result<ChainState, HandshakeError> {
+        let meta = self.store.block_meta(height)?.ok_or(HandshakeError::Missing { height })?;
         let txs_count = outcome.tx_results.len();
         let state = state.advance(meta.id, &meta.header, txs_count, outcome)?;
-        let mut step = self.store.step();
-        step.state(&state)?;
-        step.write(Durable::Now)?;
-        crash::point("after-state");
+        self.keep(&state)?;
+        self.watch.pass(Point::AfterState)?;
         Ok(state)
     }
 
-    fn check_app_hash(&self, app_hash: &AppHash, state: &ChainState) -> Result<()> {
-        ensure!(
-            *app_hash == state.app_hash,
-            "the application's state is {app_hash}, the chain says {} after height {}: it is not \
-             deterministic, or its state is not of this chain; reset the application to replay",
-            state.app_hash,
-            state.last_height().map_or(0, |it| it.0),
-        );
+    fn keep(&self, state: &ChainState) -> Result<(), StorageError> {
+        let mut step = self.store.step();
+        step.state(state)?;
+        step.write(Durable::Now)
+    }
+
+    fn check_app_hash(&self, app_hash: &AppHash, state: &ChainState) -> Result<(), HandshakeError> {
+        if *app_hash != state.app_hash {
+            return Err(HandshakeError::OtherState {
+                height: number(state.last_height()),
+                application: app_hash.clone(),
+                chain: state.app_hash.clone(),
+            });
+        }
         Ok(())
     }
+}
+
+/// A height as operators read it: before the first block it is 0.
+fn number(height: Option<Height>) -> u64 {
+    height.map_or(0, |it| it.0)
 }

@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use abci::{Application, Client, Connections, Timings};
+use abci::Application;
 use apps::KvStore;
-use node::executor::finalize;
-use node::handshake;
-use storage::{Durable, Memory, Store};
-use types::genesis::GenesisValidator;
+use execution::executor::finalize;
+use execution::handshake;
+use execution::watch::Unwatched;
+use storage::{Durable, Store};
 use types::{
-    AppHash, ChainId, ChainState, Commit, CommitSig, ConsensusParams, ExtendedCommit, Genesis,
-    Height, PrivateKey, Round, Signature, Time, Tx, VotingPower,
+    AppHash, ChainState, Commit, CommitSig, ExtendedCommit, Genesis, Height, Round, Signature,
+    Time, Tx,
 };
-use zeroize::Zeroizing;
+
+use crate::chain::{disk, genesis, key};
 
 /// A chain of one validator with its store; applications come and go.
 struct Chain {
@@ -31,33 +32,16 @@ enum Reached {
     State,
 }
 
-fn client(application: &Arc<KvStore>) -> Client {
-    let application: Arc<dyn Application> = Arc::clone(application) as _;
-    Connections::local(application, Arc::new(Timings::default())).consensus
-}
-
-fn key() -> PrivateKey {
-    PrivateKey::from_seed(&Zeroizing::new([7; 32]))
-}
-
 impl Chain {
     fn begin(application: &Arc<KvStore>) -> Self {
-        let validator = GenesisValidator {
-            public_key: key().public_key(),
-            power: VotingPower(10),
-            name: String::new(),
-        };
-        let genesis = Genesis {
-            genesis_time: Time::from_unix(1_000, 0).expect("within the calendar"),
-            chain_id: ChainId::new("handshake").expect("short enough"),
-            initial_height: Height(1),
-            params: ConsensusParams::default(),
-            validators: vec![validator],
-            app_hash: AppHash::default(),
-            app_state: String::new(),
-        };
-        let store = Store::in_memory(Arc::new(Memory::default())).expect("it is empty");
-        let state = handshake::run(&client(application), &store, &genesis).expect("a new chain");
+        Self::begin_at(Height(1), application)
+    }
+
+    fn begin_at(initial_height: Height, application: &Arc<KvStore>) -> Self {
+        let genesis = Genesis { initial_height, ..genesis() };
+        let (_, store) = disk();
+        let state =
+            handshake::run(&**application, &store, &genesis, &Unwatched).expect("a new chain");
         Self { genesis, store, state }
     }
 
@@ -93,12 +77,11 @@ impl Chain {
         if reached < Reached::Outcome {
             return;
         }
-        let client = client(application);
         let last = self.state.last_block.as_ref().map(|last| Arc::clone(&last.validators));
-        let outcome =
-            finalize(&client, &self.store, &block, last.as_deref()).expect("the kvstore answers");
+        let outcome = finalize(&**application, &self.store, &block, last.as_deref(), &Unwatched)
+            .expect("the kvstore answers");
         if Reached::Committed <= reached {
-            client.commit().expect("memory does not fail");
+            application.commit().expect("memory does not fail");
         }
         if Reached::State <= reached {
             self.state =
@@ -110,8 +93,8 @@ impl Chain {
     }
 
     fn handshake(&self, application: &Arc<KvStore>) -> Result<ChainState, String> {
-        let state = handshake::run(&client(application), &self.store, &self.genesis);
-        state.map_err(|error| format!("{error:#}"))
+        let state = handshake::run(&**application, &self.store, &self.genesis, &Unwatched);
+        state.map_err(|error| error.to_string())
     }
 }
 
@@ -137,6 +120,20 @@ fn whatever_a_crash_left_is_brought_to_the_tip() {
         assert_eq!(chain.store.state().unwrap().unwrap(), state, "what is stored is the same");
         // A second handshake has nothing to do.
         assert_eq!(chain.handshake(&app).unwrap(), state);
+    }
+}
+
+#[test]
+fn a_chain_that_begins_at_a_later_height_is_brought_to_its_tip_too() {
+    for reached in [Reached::Decided, Reached::Outcome, Reached::Committed, Reached::State] {
+        let app = application();
+        let mut chain = Chain::begin_at(Height(100), &app);
+        chain.height(&app, reached);
+        let state = chain.handshake(&app).unwrap();
+        assert_eq!(heights(&app, &state), (100, 100));
+        let fresh = application();
+        assert_eq!(chain.handshake(&fresh).unwrap(), state);
+        assert_eq!(heights(&fresh, &state), (100, 100));
     }
 }
 

@@ -1,0 +1,25 @@
+//! How many heights a second one core simulates: four validators in fair weather, with stand-in
+//! and with real signatures.
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
+use std::time::Instant;
+
+use simulator::{Plan, world};
+
+fn main() {
+    for (real, heights) in [(false, 5000), (true, 300)] {
+        let mut plan = Plan::fair(1, &[10; 4], heights);
+        plan.real_signatures = real;
+        let started = Instant::now();
+        let report = world::run(&plan);
+        let seconds = started.elapsed().as_secs_f64();
+        assert_eq!(report.failure, None);
+        let (heights, events) = (report.counts.heights, report.counts.events);
+        println!(
+            "{} signatures: {:.0} heights/s, {:.2} M events/s ({heights} heights, {events} events)",
+            if real { "real" } else { "stand-in" },
+            heights as f64 / seconds,
+            events as f64 / seconds / 1e6,
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! The light machine: a disk and an application that are plain values. It is what most seeds run
+//! on, because it costs next to nothing; the whole machine has the real stores.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consensus::{Decided, Input, Judgement, Output, Question, Record, Start, StoredBlock};
+use types::{
+    AppHash, Block, BlockOutcome, ChainState, Evidence, Hash, Height, PublicKey, Time, Tx,
+    TxResult, ValidatorSet, ValidatorUpdate, VotingPower,
+};
+
+use crate::chance::Chance;
+use crate::curves::Curves;
+use crate::plan::{MachinePlan, Plan};
+
+/// Blocks that a light disk keeps.
+const BLOCKS_MAX: usize = 4096;
+
+/// What a disk holds.
+#[derive(Clone, Debug)]
+struct Rows {
+    records: Vec<Record>,
+    blocks: BTreeMap<Height, StoredBlock>,
+    state: Arc<ChainState>,
+    /// Who voted at each height that was executed.
+    validators: BTreeMap<Height, Arc<ValidatorSet>>,
+    evidence: BTreeMap<Hash, Evidence>,
+}
+
+/// One write: all of it is kept, or nothing.
+type Write = Vec<Output>;
+
+/// A disk and an application.
+#[derive(Clone, Debug)]
+pub struct Light {
+    rows: Rows,
+    /// Written, but not synced: a loss of power takes them, from some point on.
+    unsynced: Vec<Write>,
+}
+
+impl Light {
+    /// Before the first block.
+    pub fn new(state: Arc<ChainState>) -> Self {
+        let rows = Rows {
+            records: Vec::new(),
+            blocks: BTreeMap::new(),
+            state,
+            validators: BTreeMap::new(),
+            evidence: BTreeMap::new(),
+        };
+        Self { rows, unsynced: Vec::new() }
+    }
+
+    /// Writes. Returns what was decided, once it is safe.
+    pub fn write(&mut self, write: Write, durable: bool) -> Vec<Arc<Decided>> {
+        self.unsynced.push(write);
+        if !durable {
+            return Vec::new();
+        }
+        let mut decided = Vec::new();
+        for write in std::mem::take(&mut self.unsynced) {
+            decided.extend(self.rows.apply(write));
+        }
+        decided
+    }
+
+    /// How many writes a loss of power could take.
+    pub fn unsynced(&self) -> u64 {
+        u64::try_from(self.unsynced.len()).expect("few writes")
+    }
+
+    /// The power is cut, after the disk had taken so many of the unsynced writes by itself.
+    /// Returns what was decided in them.
+    pub fn lose_power(&mut self, taken: usize) -> Vec<Arc<Decided>> {
+        let mut unsynced = std::mem::take(&mut self.unsynced);
+        unsynced.truncate(taken);
+        unsynced.into_iter().filter_map(|write| self.rows.apply(write)).collect()
+    }
+
+    /// The process is killed: the operating system keeps all that was written.
+    pub fn lose_process(&mut self) -> Vec<Arc<Decided>> {
+        self.lose_power(self.unsynced.len())
+    }
+
+    /// A decided block, for peers.
+    pub fn stored(&self, height: Height) -> Option<StoredBlock> {
+        self.rows.blocks.get(&height).cloned()
+    }
+
+    /// Who voted at a height, and when its block was made.
+    pub fn past(&self, height: Height) -> Option<(Arc<ValidatorSet>, Time)> {
+        let validators = self.rows.validators.get(&height)?;
+        let time = whole(self.rows.blocks.get(&height)?).header.time;
+        Some((Arc::clone(validators), time))
+    }
+
+    /// The last block on the disk.
+    pub fn tip(&self) -> Option<Height> {
+        self.rows.blocks.keys().next_back().copied()
+    }
+
+    /// What a replica begins with: what the disk holds decided and the state does not know yet is
+    /// executed first. Returns that, too.
+    pub fn start(&mut self, word: &Word) -> (Start, Vec<Record>, Vec<(Height, BlockOutcome)>) {
+        let mut executed = Vec::new();
+        let rows = &mut self.rows;
+        while let Some(stored) = rows.blocks.get(&rows.state.next_height()) {
+            let block = whole(stored);
+            let id = stored.commit.block_id;
+            let outcome = word.outcome(&block, &id.hash);
+            let after = rows.state.advance(id, &block.header, block.txs.len(), &outcome);
+            rows.take(Arc::new(after.expect("the same outcome was taken before")));
+            executed.push((block.header.height, outcome));
+        }
+        let first = rows.blocks.keys().next().copied();
+        let last = rows.blocks.keys().next_back().copied();
+        let start = Start {
+            state: Arc::clone(&rows.state),
+            last_commit: last.map(|height| rows.blocks[&height].commit.clone()),
+            last_header: last.map(|height| whole(&rows.blocks[&height]).header),
+            stored: first.zip(last),
+            evidence: rows.evidence.values().cloned().collect(),
+        };
+        let height = rows.state.next_height();
+        rows.records.retain(|record| record.height() == height);
+        (start, rows.records.clone(), executed)
+    }
+}
+
+impl Rows {
+    fn take(&mut self, state: Arc<ChainState>) {
+        if let Some(last) = &state.last_block {
+            self.validators.insert(last.height, Arc::clone(&last.validators));
+            if BLOCKS_MAX < self.validators.len() {
+                self.validators.pop_first();
+            }
+        }
+        self.state = state;
+    }
+
+    fn apply(&mut self, write: Write) -> Option<Arc<Decided>> {
+        let mut decided = None;
+        for output in write {
+            match output {
+                Output::Record(record) => self.records.push(record),
+                Output::KeepEvidence(evidence) => {
+                    self.evidence.insert(evidence.hash(), evidence);
+                }
+                Output::DropEvidence(hash) => {
+                    self.evidence.remove(&hash);
+                }
+                Output::Decide(it) => {
+                    let height = it.block.header.height;
+                    let (parts, commit) = (Arc::clone(&it.parts), it.commit.clone());
+                    self.blocks.insert(height, StoredBlock { parts, commit });
+                    self.records.retain(|record| height < record.height());
+                    if BLOCKS_MAX < self.blocks.len() {
+                        self.blocks.pop_first();
+                    }
+                    decided = Some(Arc::new(*it));
+                }
+                Output::KeepState(state) => self.take(state),
+                other => unreachable!("not kept: {other:?}"),
+            }
+        }
+        decided
+    }
+}
+
+/// The block that its parts make.
+pub fn whole(stored: &StoredBlock) -> Block {
+    let bytes = stored.parts.assemble().expect("stored blocks are whole");
+    types::codec::decode_block(bytes).expect("stored blocks are sound")
+}
+
+/// What the light application says: the same of the same block at every member.
+#[derive(Clone, Debug)]
+pub struct Word {
+    plan: MachinePlan,
+    keys: Vec<PublicKey>,
+    powers: Vec<u64>,
+}
+
+impl Word {
+    /// The application of a run.
+    pub fn new(plan: &Plan, curves: &Curves) -> Self {
+        let keys = (0..plan.powers.len()).map(|number| curves.public(number)).collect();
+        Self { plan: plan.machine.clone(), keys, powers: plan.powers.clone() }
+    }
+
+    /// Its answer to a question; signatures were checked before.
+    pub fn answer(&self, question: Question, key: Option<PublicKey>) -> Input {
+        match question {
+            Question::Build { height, round, state, last_commit, evidence } => {
+                let proposer = key.expect("only validators are asked to build").address();
+                let tx = Tx::from(format!("{height}/{round}/{proposer}").into_bytes());
+                let commit = last_commit.map(|commit| commit.commit());
+                let block = state.make_block(vec![tx], commit, evidence, proposer);
+                let parts = block.part_set();
+                let built = Some((Arc::new(block), Arc::new(parts)));
+                Input::Built { height, round, built }
+            }
+            Question::Judge { block, .. } => {
+                let (height, block) = (block.header.height, block.hash());
+                Input::Judged { height, block, judgement: self.judgement(&block) }
+            }
+            Question::Extend { round, block, .. } => {
+                let extension = Bytes::from_static(b"extension");
+                Input::Extended { height: block.header.height, round, extension }
+            }
+            Question::VerifyExtension { vote, .. } => {
+                Input::ExtensionVerified { vote, accept: true }
+            }
+            Question::VerifyCommit { height, block_id, .. } => {
+                // Not the application's to say: the driver has checked it before.
+                Input::CommitVerified { height, block: block_id.hash, valid: false }
+            }
+            Question::Execute { block, id, .. } => {
+                let height = block.header.height;
+                Input::Executed { height, outcome: Arc::new(self.outcome(&block, &id.hash)) }
+            }
+        }
+    }
+
+    fn judgement(&self, block: &Hash) -> Judgement {
+        let [a, b, ..] = block.0;
+        let draw = u64::from(u16::from_be_bytes([a, b])) % 1000;
+        if draw < self.plan.rejects_permille { Judgement::Reject } else { Judgement::Accept }
+    }
+
+    /// What comes of a block: its hash is the application's state.
+    pub fn outcome(&self, block: &Block, hash: &Hash) -> BlockOutcome {
+        BlockOutcome {
+            tx_results: vec![TxResult::default(); block.txs.len()],
+            app_hash: AppHash(Bytes::copy_from_slice(hash.as_bytes())),
+            validator_updates: self.updates(block.header.height).into_iter().collect(),
+            ..BlockOutcome::default()
+        }
+    }
+
+    /// Now and then a validator's power changes a little.
+    fn updates(&self, height: Height) -> Option<ValidatorUpdate> {
+        let every = self.plan.updates_every?;
+        if !height.0.is_multiple_of(every) {
+            return None;
+        }
+        let mut chance = Chance::of(height.0, 0);
+        let number = chance.index(self.keys.len());
+        let power = VotingPower(self.powers[number] + chance.below(2));
+        Some(ValidatorUpdate { public_key: self.keys[number], power })
+    }
+}

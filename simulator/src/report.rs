@@ -1,0 +1,76 @@
+//! What is left of a run: whether it failed and how, what was counted, and a digest of all that
+//! happened; and what is left of many.
+
+mod counts;
+mod stage;
+mod summary;
+mod table;
+
+use serde::Serialize;
+
+use crate::moment::Moment;
+
+pub use counts::{Counts, MessageCounts, kind};
+pub use stage::{Progress, Stage};
+pub use summary::{FailedSeed, Summary};
+
+/// A judge's verdict: something happened that must not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{judge} at {at}: {what}")]
+pub struct Failure {
+    /// Which judge.
+    pub judge: &'static str,
+    /// When.
+    #[serde(rename = "at_nanos")]
+    pub at: Moment,
+    /// What happened.
+    pub what: String,
+}
+
+/// What is left of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What went wrong, if anything did.
+    pub failure: Option<Failure>,
+    /// Of all that happened: equal for equal histories.
+    #[serde(serialize_with = "as_hex")]
+    pub digest: [u8; 32],
+    /// What was counted.
+    pub counts: Counts,
+    /// How long the world lasted.
+    #[serde(rename = "lasted_nanos")]
+    pub lasted: Moment,
+}
+
+/// A digest of a history, as it grows.
+#[derive(Clone, Debug, Default)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    /// Something happened.
+    pub fn add(&mut self, at: Moment, facts: &[u64]) {
+        self.0.update(&at.0.to_le_bytes());
+        for fact in facts {
+            self.0.update(&fact.to_le_bytes());
+        }
+    }
+
+    /// A whole history is part of a greater one.
+    pub fn join(&mut self, digest: &[u8; 32]) {
+        self.0.update(digest);
+    }
+
+    /// Of all so far.
+    pub fn finish(&self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+/// A digest as people and JSON see it.
+pub fn hex(digest: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*digest).to_hex().to_string()
+}
+
+fn as_hex<S: serde::Serializer>(digest: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex(digest))
+}

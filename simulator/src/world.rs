@@ -1,0 +1,308 @@
+//! The world: takes the next thing that happens from the queue, again and again, until the goal is
+//! reached, a judge objects, or time is up.
+
+use std::sync::Arc;
+
+use consensus::Input;
+use types::genesis::GenesisValidator;
+use types::{AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, Message, VotingPower};
+
+use crate::byzantine::Adversary;
+use crate::curves::Curves;
+use crate::faults::Course;
+use crate::judges::Judges;
+use crate::member::Member;
+use crate::member::light::Word;
+use crate::moment::{Moment, genesis_time};
+use crate::network::{Link, Network, size};
+use crate::outside::{Happening, Inside, Outside};
+use crate::plan::{FaultClass, Plan};
+use crate::queue::Queue;
+use crate::report::{Counts, Digest, Report};
+use crate::trace::{Trace, words};
+
+/// Most things that happen for each height of the goal: more is a storm.
+const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
+/// Largest block in bytes: a limit that an adversary can exceed without much work.
+pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A whole network.
+pub struct World {
+    pub(crate) members: Vec<Member>,
+    pub(crate) outside: Outside,
+    /// Faults of the plan that are not over.
+    pub(crate) faults_left: usize,
+    /// What each fault of the plan does just now.
+    pub(crate) under_way: Vec<Course>,
+    /// The state of the chain before its first block.
+    pub(crate) genesis: Arc<ChainState>,
+}
+
+impl World {
+    /// A world as a plan has it, before anything has happened.
+    pub fn new(plan: Plan) -> Self {
+        let curves = Curves::new(plan.powers.len(), plan.real_signatures);
+        let genesis = genesis(&plan, &curves);
+        let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
+        let state = Arc::new(state);
+        let outside = Outside {
+            judges: Judges::new(&plan, &genesis),
+            genesis,
+            now: Moment::START,
+            queue: Queue::new(),
+            network: Network::new(&plan),
+            word: Word::new(&plan, &curves),
+            notes: vec![],
+            adversaries: adversaries(&plan, &curves),
+            curves,
+            counts: Counts::default(),
+            digest: Digest::default(),
+            trace: None,
+            plan: plan.clone(),
+        };
+        let count = plan.members.len();
+        let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
+        let members: Vec<Member> = (0..count).map(member).collect();
+        let faults_left = plan.faults.len();
+        let under_way = vec![Course::default(); faults_left];
+        let genesis = state;
+        let mut world = Self { members, outside, faults_left, under_way, genesis };
+        for (index, fault) in plan.faults.iter().enumerate() {
+            world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
+        }
+        world
+    }
+
+    /// Lets everything happen.
+    pub fn run(mut self) -> Report {
+        self.last();
+        self.end_of_world().0
+    }
+
+    fn last(&mut self) {
+        for member in &mut self.members {
+            member.start(&mut self.outside);
+        }
+        self.connect_all();
+        self.heed_notes();
+        self.set_goal();
+        while !self.is_over() {
+            let Some((at, what)) = self.outside.queue.pop() else {
+                self.fail("liveness", "nothing will ever happen again".to_owned());
+                break;
+            };
+            self.outside.now = at;
+            self.outside.judges.now = at;
+            self.outside.counts.events += 1;
+            self.happen(what);
+        }
+    }
+
+    /// What is left of it, and what was told.
+    fn end_of_world(self) -> (Report, Option<Trace>) {
+        let Outside { mut judges, mut counts, digest, now, network, trace, .. } = self.outside;
+        counts.findings = judges.finish();
+        for (class, hits) in FaultClass::all().zip(network.hits()) {
+            counts.hit(class, *hits);
+        }
+        counts.dropped += network.dropped();
+        let failure = judges.failure().cloned();
+        (Report { failure, digest: digest.finish(), counts, lasted: now }, trace)
+    }
+
+    fn is_over(&mut self) -> bool {
+        let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
+        if events_max < self.outside.counts.events {
+            self.fail("storm", format!("{events_max} things have happened"));
+            return true;
+        }
+        self.outside.judges.is_over()
+    }
+
+    fn fail(&mut self, judge: &'static str, what: String) {
+        self.outside.judges.fail(judge, what);
+    }
+
+    fn happen(&mut self, what: Happening) {
+        let now = self.outside.now;
+        match what {
+            Happening::Arrive { from, to, connection, message } => {
+                let network = &mut self.outside.network;
+                if network.has_lines() && network.connection(from, to) == Some(connection) {
+                    let Some(at) = network.land(now, to, size::of(&message)) else { return };
+                    let land = Happening::Land { from, to, connection, message };
+                    return self.outside.queue.push(at, land);
+                }
+                self.arrive((from, to), connection, message);
+            }
+            Happening::Land { from, to, connection, message } => {
+                self.arrive((from, to), connection, message);
+            }
+            Happening::Inside { member, life, event } => {
+                if self.members[member].life() != life {
+                    return;
+                }
+                self.outside.digest.add(now, &[2, number(member), inside(&event)]);
+                let (it, outside) = (&mut self.members[member], &mut self.outside);
+                match event {
+                    Inside::Ring(timeout) => it.ring(outside, timeout),
+                    Inside::Answer(input) => it.hear(outside, *input),
+                    Inside::Wake => it.wake(outside),
+                }
+            }
+            Happening::Garbage { from, to, connection } => {
+                self.outside.digest.add(now, &[5, number(from), number(to)]);
+                if self.outside.network.connection(from, to) == Some(connection) {
+                    self.members[to].receive_garbage(&mut self.outside, from);
+                }
+            }
+            Happening::Ban { member, peer } => {
+                self.outside.digest.add(now, &[6, number(member), number(peer)]);
+                self.disconnect(member, peer);
+            }
+            Happening::Forgive { member, peer } => {
+                self.outside.digest.add(now, &[7, number(member), number(peer)]);
+                self.outside.network.scores.forgive((member, peer));
+                self.connect_all();
+            }
+            Happening::Begin(index) => {
+                self.outside.digest.add(now, &[3, number(index)]);
+                self.begin(index);
+            }
+            Happening::End(index) => {
+                self.outside.digest.add(now, &[4, number(index)]);
+                self.end(index);
+            }
+            Happening::Toggle(index) => {
+                self.outside.digest.add(now, &[5, number(index)]);
+                self.toggle(index);
+            }
+            Happening::Notice { member, life } => {
+                self.outside.digest.add(now, &[6, number(member)]);
+                self.notice(member, life);
+            }
+        }
+        self.heed_notes();
+    }
+
+    fn arrive(&mut self, (from, to): Link, connection: u32, message: Message) {
+        let now = self.outside.now;
+        self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
+        if self.outside.network.connection(from, to) == Some(connection) {
+            self.outside.tell(|| format!("n{to} <- n{from} {}", words::message(&message)));
+            let peer = self.outside.network.peer_id(to, from);
+            let peer = peer.expect("they are connected");
+            self.outside.overhear(from, to, &message);
+            self.members[to].receive(&mut self.outside, peer, message);
+        }
+    }
+
+    /// Once the last fault is over, everybody must get on.
+    pub(crate) fn set_goal(&mut self) {
+        if self.faults_left == 0 {
+            self.outside.judges.healed();
+        }
+    }
+
+    pub(crate) fn connect_all(&mut self) {
+        for (a, b) in pairs(self.members.len()) {
+            let both = self.members[a].is_awake() && self.members[b].is_awake();
+            if both && self.outside.network.connect(a, b) {
+                for (one, other) in [(a, b), (b, a)] {
+                    let peer = self.outside.network.peer_id(one, other);
+                    let peer = peer.expect("they were just connected");
+                    self.members[one].hear(&mut self.outside, Input::PeerUp(peer));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn disconnect(&mut self, a: usize, b: usize) {
+        let ids =
+            [(a, b), (b, a)].map(|(one, other)| (one, self.outside.network.peer_id(one, other)));
+        if self.outside.network.disconnect(a, b) {
+            for (one, peer) in ids {
+                let peer = peer.expect("they were connected");
+                self.members[one].hear(&mut self.outside, Input::PeerDown(peer));
+            }
+        }
+    }
+}
+
+/// The adversaries of a plan's members; nobody if all are honest.
+fn adversaries(plan: &Plan, curves: &Curves) -> Vec<Option<Box<Adversary>>> {
+    let adversary = |member| Adversary::new(plan, member, curves).map(Box::new);
+    let adversaries: Vec<_> = (0..plan.members.len()).map(adversary).collect();
+    if adversaries.iter().all(Option::is_none) { Vec::new() } else { adversaries }
+}
+
+/// Runs a plan. A broken assertion inside a replica is a failure, too.
+pub fn run(plan: &Plan) -> Report {
+    run_told(plan, None).0
+}
+
+/// Runs a plan and tells what happens, in at most so many lines; then the earliest are forgotten.
+pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
+    let (report, trace) = run_told(plan, Some(Trace::new(lines_max)));
+    (report, trace.unwrap_or_default())
+}
+
+fn run_told(plan: &Plan, trace: Option<Trace>) -> (Report, Option<Trace>) {
+    let mut world = World::new(plan.clone());
+    world.outside.trace = trace;
+    let last = std::panic::AssertUnwindSafe(|| world.last());
+    if let Err(panic) = std::panic::catch_unwind(last) {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
+        world.fail("assertion", text.unwrap_or_else(|| "a panic without words".to_owned()));
+    }
+    world.end_of_world()
+}
+
+/// How the chain of a plan begins.
+pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
+    let validators = plan.powers.iter().enumerate().map(|(number, &power)| GenesisValidator {
+        public_key: curves.public(number),
+        power: VotingPower(power),
+        name: String::new(),
+    });
+    let mut params = ConsensusParams::default();
+    params.block.bytes_max = Some(BLOCK_BYTES_MAX);
+    params.abci.extensions_from = plan.machine.extensions_from.map(Height);
+    Genesis {
+        genesis_time: genesis_time(),
+        chain_id: ChainId::new("simulated").expect("a short name"),
+        initial_height: Height::FIRST,
+        params,
+        validators: validators.collect(),
+        app_hash: AppHash::default(),
+        app_state: "{}".to_owned(),
+    }
+}
+
+pub(crate) fn pairs(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).flat_map(move |a| (a + 1..count).map(move |b| (a, b)))
+}
+
+fn number(number: usize) -> u64 {
+    u64::try_from(number).expect("fits 64 bits")
+}
+
+/// A number for a message's content, for the digest.
+fn fact(message: &Message) -> u64 {
+    match message {
+        Message::Vote(vote) => {
+            let id = vote.block_id.map_or(0, |id| u64::from(id.hash.0[0]));
+            id << 48 | vote.height.0 << 16 | u64::from(vote.round.0) << 1 | vote.kind as u64
+        }
+        other => crate::report::kind(other).len() as u64,
+    }
+}
+
+fn inside(event: &Inside) -> u64 {
+    match event {
+        Inside::Ring(timeout) => timeout.height.0 << 8 | u64::from(timeout.round.0),
+        Inside::Answer(_) => 1,
+        Inside::Wake => 2,
+    }
+}
