@@ -86,6 +86,12 @@ struct Wanted {
     block_id: Option<BlockId>,
 }
 
+/// A precommit whose extension the application was asked about.
+struct AskedExtension {
+    vote: Vote,
+    answered: bool,
+}
+
 /// One height being decided.
 pub struct Deliberation {
     height: Height,
@@ -112,7 +118,7 @@ pub struct Deliberation {
     /// Our precommit that waits for the application's extension.
     extending: Option<(Round, BlockId)>,
     /// Precommits whose extensions the application was asked about, by voter.
-    extensions: BTreeMap<ValidatorIndex, VecDeque<Vote>>,
+    extensions: BTreeMap<ValidatorIndex, VecDeque<AskedExtension>>,
     /// What a quorum precommitted, and in which round.
     target: Option<(Round, BlockId)>,
     /// Conflicting votes that were found and not handed on yet, and whose were found at all.
