@@ -69,6 +69,27 @@ fn advisory_03_a_new_height_begins_with_nothing_of_the_last() {
     assert_eq!(play(&mut solo, &script), play(&mut fresh, &script));
 }
 
+/// A block's hash covers its header only. A proposer that offered other contents, or other bytes,
+/// under a header that was accepted before got them accepted as well, and whoever had seen the
+/// first block then decided what nobody can execute.
+#[test]
+fn advisory_08_other_contents_under_an_accepted_header_are_not_voted_for() {
+    for double in ["E", "F"] {
+        let mut solo = follower();
+        let first = play(&mut solo, &["start", "propose 0 A", "prevote 1 nil 0 1"]);
+        assert!(first.contains(&"prevote 0 A".to_owned()), "{first:?}");
+        let second = play(&mut solo, &[&format!("propose 1 {double}")]);
+        assert!(second.contains(&"prevote 1 nil".to_owned()), "{double}: {second:?}");
+        // In the other order the honest block is accepted all the same.
+        let mut solo = follower();
+        let first =
+            play(&mut solo, &["start", &format!("propose 0 {double}"), "prevote 1 nil 0 1"]);
+        assert!(first.contains(&"prevote 0 nil".to_owned()), "{first:?}");
+        let second = play(&mut solo, &["propose 1 A"]);
+        assert!(second.contains(&"prevote 1 A".to_owned()), "after {double}: {second:?}");
+    }
+}
+
 /// Two timeouts that were scheduled at once raced with each other. Here an alarm is a value that
 /// says what it is for, and one that no longer matters changes nothing, in whatever order they
 /// ring and however often.
