@@ -229,7 +229,10 @@ impl Outside {
         if arrivals == [None, None] {
             self.tell(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
         }
-        for at in arrivals.into_iter().flatten() {
+        // A stream does not repeat itself. Gossip bears that all the same; whoever gets an answer
+        // twice rightly holds it against its peer.
+        let copies = if matches!(message, Message::BlockResponse { .. }) { 1 } else { 2 };
+        for at in arrivals.into_iter().flatten().take(copies) {
             let message = message.clone();
             self.queue.push(at, Happening::Arrive { from, to, connection, message });
         }

@@ -238,10 +238,11 @@ mod tests {
 
     #[test]
     fn plans_that_make_no_world_are_refused() {
+        type Change = fn(&mut Plan);
         fn fault(plan: &mut Plan, kind: FaultKind) {
             plan.faults = vec![Fault { at_ms: 0, lasts_ms: 0, kind }];
         }
-        let changes: [(&str, fn(&mut Plan)); 10] = [
+        let changes: [(&str, Change); 10] = [
             ("number of members", |plan| plan.members.clear()),
             ("number of validators", |plan| plan.powers.clear()),
             ("number of heights", |plan| plan.heights = 0),
