@@ -242,6 +242,7 @@ impl Gossip {
             if 1 < peer.stalled && often {
                 peer.doubt_all();
                 query(id, peer, view, outputs);
+                claim_decided(id, peer, view, &self.stored, outputs);
             }
         }
     }
@@ -282,6 +283,27 @@ fn query(id: PeerId, peer: &Peer, view: &View<'_>, outputs: &mut Vec<Output>) {
             let message = Message::VoteSetMaj23 { height: view.height, round, kind, block_id };
             send(outputs, Recipients::One(id), message);
         }
+    }
+}
+
+/// Tells a peer behind us what a quorum precommitted at its height. Without that it would not count
+/// the precommits of validators from whom it has others: one who equivocates could keep it from
+/// deciding for ever. spec: `queryMaj23Routine`, for catch-up commits.
+fn claim_decided(
+    id: PeerId,
+    peer: &Peer,
+    view: &View<'_>,
+    stored: &BTreeMap<Height, StoredBlock>,
+    outputs: &mut Vec<Output>,
+) {
+    let Some(height) = peer.height().filter(|&height| height < view.height) else { return };
+    let last = view.last_commit.filter(|tally| tally.height() == height);
+    let last = last.and_then(|tally| Some((tally.round(), tally.polka()?)));
+    let stored = stored.get(&height).map(|it| (it.commit.round, Some(it.commit.block_id)));
+    if let Some((round, block_id)) = last.or(stored) {
+        let kind = types::VoteKind::Precommit;
+        let message = Message::VoteSetMaj23 { height, round, kind, block_id };
+        send(outputs, Recipients::One(id), message);
     }
 }
 

@@ -104,8 +104,8 @@ impl Signer {
         Arc::clone(&self.syncs)
     }
 
-    /// Signs a vote, and its extension if it has one, as far as [`LastSigned::permit_vote`] lets
-    /// it. Another vote of the same place is said instead, if it was signed before.
+    /// Signs a vote, and its extension if it has one, if [`LastSigned::permit_vote`] lets it.
+    /// Another vote of the same place is said instead, if it was signed before.
     ///
     /// # Errors
     /// If the guard refuses, or the state cannot be kept.
@@ -122,7 +122,7 @@ impl Signer {
         Ok(vote.signed(said.timestamp, said.signature, extension))
     }
 
-    /// Signs a proposal, as far as [`LastSigned::permit_proposal`] lets it.
+    /// Signs a proposal, if [`LastSigned::permit_proposal`] lets it.
     ///
     /// # Errors
     /// If the guard refuses, or the state cannot be kept.

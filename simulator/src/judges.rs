@@ -12,6 +12,7 @@ mod standing;
 
 mod accountability;
 mod agreement;
+mod blame;
 mod commits;
 mod durability;
 mod evidence;
@@ -39,6 +40,7 @@ use crate::report::Failure;
 
 use accountability::{Charge, Records};
 use agreement::{Agreement, Decision};
+use blame::Blame;
 use chain::Chain;
 use commits::Commits;
 use durability::Durability;
@@ -70,6 +72,7 @@ pub struct Judges {
     records: Records,
     accusations: Accusations,
     liveness: Liveness,
+    blame: Blame,
     transactions: Transactions,
     findings: Findings,
 }
@@ -94,6 +97,7 @@ impl Judges {
             accusations: Accusations::new(plan, liveness.travels()),
             transactions: Transactions::default(),
             findings: Findings::new(),
+            blame: Blame::default(),
             liveness,
             standing,
         }
@@ -165,14 +169,14 @@ impl Judges {
 
     /// The power of a member is cut; what was not synced may be lost.
     pub fn crashed(&mut self, member: usize) {
-        self.durability.crashed(member);
+        self.durability.stopped(member);
         self.accusations.crashed(member, self.agreement.tip(member));
     }
 
     /// The data folder of a member is empty again.
     pub fn wiped(&mut self, member: usize) {
         self.agreement.wiped(member);
-        self.durability.wiped(member);
+        self.durability.stopped(member);
         self.accusations.wiped(member);
         self.liveness.wiped(member);
     }
@@ -185,9 +189,9 @@ impl Judges {
         if let Err(what) = self.signatures.signed(member, key, signed) {
             self.fail("double sign", what);
         }
-        if let SignRequest::Vote(vote) = signed
-            && !self.standing.is_safe()
-        {
+        let SignRequest::Vote(vote) = signed else { return };
+        self.durability.signed(member, vote);
+        if !self.standing.is_safe() {
             let voter = (vote.validator_address, vote.kind);
             self.records.vote(vote.height, vote.round, voter, vote.block_id);
         }
@@ -213,6 +217,9 @@ impl Judges {
         }
         match self.agreement.decided(&self.chain, member, decided) {
             Ok(Decision::First) => {
+                if !self.liveness.is_healed() {
+                    self.note("heights decided while faults lasted", 1);
+                }
                 self.judge_block(decided);
                 true
             }
@@ -331,16 +338,17 @@ impl Judges {
 
     /// A member holds something against a peer.
     pub fn blamed(&mut self, member: usize, peer: usize, offence: Offence, reason: &str) {
-        let excused = matches!(offence, Offence::Silent | Offence::Flood);
-        if self.is_honest(member) && self.is_honest(peer) && !excused {
-            self.fail("blame", format!("{member} blames honest {peer}: {offence}, {reason}"));
+        if self.is_honest(member) && self.is_honest(peer) {
+            let verdict = self.blame.blamed((member, peer), offence, reason);
+            self.hold("blame", verdict);
         }
     }
 
     /// A member will not hear a peer for a while.
     pub fn banned(&mut self, member: usize, peer: usize) {
         if self.is_honest(member) && self.is_honest(peer) {
-            self.fail("blame", format!("{member} bans honest {peer}"));
+            let verdict = self.blame.banned((member, peer));
+            self.hold("blame", verdict);
         }
     }
 

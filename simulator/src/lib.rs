@@ -25,6 +25,10 @@ pub mod faults;
 
 pub mod judges;
 pub mod report;
+pub mod trace;
+
+pub mod search;
+pub mod shrink;
 
 pub use moment::Moment;
 pub use plan::Plan;

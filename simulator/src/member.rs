@@ -19,6 +19,7 @@ use crate::moment::{Clock, Moment};
 use crate::network::Network;
 use crate::outside::{Note, Outside};
 use crate::plan::{Plan, SignerFate, Vice, WaitsPlan};
+use crate::report::{Progress, Stage};
 
 use light::Light;
 use signer::Signer;
@@ -72,6 +73,8 @@ struct Running {
     executing_until: Moment,
     /// The last height that was executed.
     height: Option<Height>,
+    /// What it has announced of where it is.
+    progress: Progress,
 }
 
 impl Member {
@@ -110,6 +113,11 @@ impl Member {
         running.unwrap_or_else(|| self.disk.tip()).map_or(0, |height| height.0)
     }
 
+    /// Where it is in the protocol.
+    pub fn stage(&self) -> Stage {
+        self.running.as_ref().map_or(Stage::Down, |running| running.progress.stage())
+    }
+
     /// Which of its lives it is in.
     pub fn life(&self) -> u32 {
         self.life
@@ -144,9 +152,12 @@ impl Member {
         if self.running.take().is_none() {
             return;
         }
+        outside.tell(|| format!("n{} stops: {:?}", self.number, stop.ending));
         let kept = match stop.ending {
             Ending::PowerCut => {
-                let taken = self.chance.between(0, self.disk.unsynced());
+                let unsynced = self.disk.unsynced();
+                let taken = self.chance.between(0, unsynced);
+                outside.tell(|| format!("n{} keeps {taken} of {unsynced} writes", self.number));
                 self.disk.lose_power(usize::try_from(taken).expect("few writes"))
             }
             Ending::Killed => self.disk.lose_process(),
@@ -154,9 +165,9 @@ impl Member {
         for decided in kept {
             self.judge_decided(outside, &decided);
         }
+        outside.judges.crashed(self.number);
         let fault = Some(stop.fault);
         outside.notes.push(Note::Stopped { member: self.number, fault });
-        outside.judges.crashed(self.number);
     }
 
     /// It is stopped in good order by its operator, who starts it again.
@@ -170,6 +181,7 @@ impl Member {
 
     /// Its data folder is wiped while it does not run.
     pub fn wipe(&mut self, outside: &mut Outside, state: Arc<ChainState>, signer: SignerFate) {
+        outside.tell(|| format!("n{} is wiped, its signer's state {signer:?}", self.number));
         self.disk = Light::new(state);
         self.wiped = true;
         outside.judges.wiped(self.number);
@@ -209,11 +221,15 @@ impl Member {
         let forgets = 0 < self.life
             && outside.adversary(self.number).is_some_and(|adversary| adversary.forgets());
         if forgets {
-            *outside.counts.vices.entry(Vice::ForgetOnRestart).or_default() += 1;
+            outside.counts.acted(Vice::ForgetOnRestart);
             records.clear();
             self.signer = self.signer.take().map(|signer| Signer::new(signer.key()));
         }
         self.life += 1;
+        outside.tell(|| {
+            let (number, life, height) = (self.number, self.life, start.state.next_height());
+            format!("n{number} starts life {life} at {height} with {} records", records.len())
+        });
         let height = start.state.last_height();
         let key = self.voting_key(outside, start.state.next_height());
         let mut replica = Replica::new(self.config.clone(), key, start, records);
@@ -235,6 +251,7 @@ impl Member {
             paused: false,
             executing_until: outside.now,
             height,
+            progress: Progress::BEGUN,
         });
         self.go_on(outside, outputs);
     }

@@ -11,6 +11,7 @@ use crate::network::{Network, scores, size};
 use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest};
+use crate::trace::{Trace, words};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -138,6 +139,8 @@ pub struct Outside {
     pub counts: Counts,
     /// Names the history.
     pub digest: Digest,
+    /// Tells the history, if somebody wants to read it.
+    pub trace: Option<Trace>,
 }
 
 impl Outside {
@@ -146,6 +149,7 @@ impl Outside {
         self.judges.blamed(member, peer, offence, reason);
         let link = (member, peer);
         if self.network.scores.add(link, offence, self.now) && self.network.scores.ban(link) {
+            self.judges.banned(member, peer);
             self.counts.bans += 1;
             self.queue.push(self.now, Happening::Ban { member, peer });
             let over = self.now.after(scores::BAN);
@@ -201,7 +205,7 @@ impl Outside {
     /// Carries what an adversary says, as bytes: what cannot be read is no message.
     fn say(&mut self, at: Moment, from: usize, said: Said) {
         for vice in said.acts {
-            *self.counts.vices.entry(vice).or_default() += 1;
+            self.counts.acted(vice);
         }
         for Sent { to, message, after_nanos } in said.sent {
             let at = at.after_nanos(after_nanos);
@@ -221,9 +225,29 @@ impl Outside {
         let Some(connection) = self.network.connection(from, to) else { return };
         self.counts.sent(message);
         self.judges.sent(from, message);
-        for at in self.network.route(at, (from, to), size::of(message)).into_iter().flatten() {
+        let arrivals = self.network.route(at, (from, to), size::of(message));
+        if arrivals == [None, None] {
+            self.tell(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
+        }
+        for at in arrivals.into_iter().flatten() {
             let message = message.clone();
             self.queue.push(at, Happening::Arrive { from, to, connection, message });
+        }
+    }
+
+    /// Tells what happens now, if somebody wants to read it.
+    pub fn tell(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.tell(self.now, &what());
+        }
+    }
+
+    /// Tells what happens now, if it is worth a line and somebody wants to read it.
+    pub fn tell_some(&mut self, what: impl FnOnce() -> Option<String>) {
+        if let Some(trace) = &mut self.trace
+            && let Some(what) = what()
+        {
+            trace.tell(self.now, &what);
         }
     }
 }

@@ -8,11 +8,15 @@ pub mod network;
 pub mod shape;
 mod vice;
 
+mod fewer;
+mod sound;
+
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultClass, FaultKind, SignerFate};
 pub use network::{Bandwidth, Distances, LatencyTable, NetworkPlan};
 pub use shape::{Shape, ShapeError};
+pub use sound::PlanError;
 pub use vice::Vice;
 
 /// The version of plans and traces. Another version's histories cannot be repeated.

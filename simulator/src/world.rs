@@ -18,7 +18,8 @@ use crate::network::{Link, Network, size};
 use crate::outside::{Happening, Inside, Outside};
 use crate::plan::{FaultClass, Plan};
 use crate::queue::Queue;
-use crate::report::{Counts, Digest, Failure, Report};
+use crate::report::{Counts, Digest, Report};
+use crate::trace::{Trace, words};
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
@@ -56,6 +57,7 @@ impl World {
             curves,
             counts: Counts::default(),
             digest: Digest::default(),
+            trace: None,
             plan: plan.clone(),
         };
         let count = plan.members.len();
@@ -73,6 +75,11 @@ impl World {
 
     /// Lets everything happen.
     pub fn run(mut self) -> Report {
+        self.last();
+        self.end_of_world().0
+    }
+
+    fn last(&mut self) {
         for member in &mut self.members {
             member.start(&mut self.outside);
         }
@@ -89,14 +96,18 @@ impl World {
             self.outside.counts.events += 1;
             self.happen(what);
         }
-        let Outside { mut judges, mut counts, digest, now, network, .. } = self.outside;
+    }
+
+    /// What is left of it, and what was told.
+    fn end_of_world(self) -> (Report, Option<Trace>) {
+        let Outside { mut judges, mut counts, digest, now, network, trace, .. } = self.outside;
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
         counts.findings = judges.finish();
         let failure = judges.failure().cloned();
-        Report { failure, digest: digest.finish(), counts, lasted: now }
+        (Report { failure, digest: digest.finish(), counts, lasted: now }, trace)
     }
 
     fn is_over(&mut self) -> bool {
@@ -178,6 +189,7 @@ impl World {
         let now = self.outside.now;
         self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
         if self.outside.network.connection(from, to) == Some(connection) {
+            self.outside.tell(|| format!("n{to} <- n{from} {}", words::message(&message)));
             let peer = self.outside.network.peer_id(to, from);
             let peer = peer.expect("they are connected");
             self.outside.overhear(from, to, &message);
@@ -226,19 +238,29 @@ fn adversaries(plan: &Plan, curves: &Curves) -> Vec<Option<Box<Adversary>>> {
 
 /// Runs a plan. A broken assertion inside a replica is a failure, too.
 pub fn run(plan: &Plan) -> Report {
-    let world = std::panic::AssertUnwindSafe(|| World::new(plan.clone()).run());
-    std::panic::catch_unwind(world).unwrap_or_else(|panic| {
+    run_told(plan, None).0
+}
+
+/// Runs a plan and tells what happens, in at most so many lines; then the earliest are forgotten.
+pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
+    let (report, trace) = run_told(plan, Some(Trace::new(lines_max)));
+    (report, trace.unwrap_or_default())
+}
+
+fn run_told(plan: &Plan, trace: Option<Trace>) -> (Report, Option<Trace>) {
+    let mut world = World::new(plan.clone());
+    world.outside.trace = trace;
+    let last = std::panic::AssertUnwindSafe(|| world.last());
+    if let Err(panic) = std::panic::catch_unwind(last) {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
-        let what = text.unwrap_or_else(|| "a panic without words".to_owned());
-        let failure = Failure { judge: "assertion", at: Moment::START, what };
-        let (digest, counts) = (Digest::default().finish(), Counts::default());
-        Report { failure: Some(failure), digest, counts, lasted: Moment::START }
-    })
+        world.fail("assertion", text.unwrap_or_else(|| "a panic without words".to_owned()));
+    }
+    world.end_of_world()
 }
 
 /// How the chain of a plan begins.
-fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
+pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
     let validators = plan.powers.iter().enumerate().map(|(number, &power)| GenesisValidator {
         public_key: curves.public(number),
         power: VotingPower(power),

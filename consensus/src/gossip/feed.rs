@@ -2,7 +2,7 @@
 //! how a peer gets the last block, which nobody can prove by a next one, and how a peer that does
 //! not fetch blocks by itself gets any.
 
-use types::{ExtendedCommit, Height, Message, PeerId, VoteKind};
+use types::{CommitSig, ExtendedCommit, Height, Message, PeerId, VoteKind};
 
 use super::offer::{PARTS_AT_ONCE, Visit};
 use super::peer::{Offered, Parts, Peer};
@@ -67,6 +67,27 @@ impl Gossip {
         later
     }
 
+    /// A peer that does not get on says which of the precommits that it is fed it has: of the others
+    /// it may have conflicting ones, which are of no use to it.
+    pub(super) fn learn_of_commit(&mut self, id: PeerId, message: &Message) {
+        let Message::VoteSetBits { height, round, kind, block_id: Some(block_id), have } = message
+        else {
+            return;
+        };
+        let Some(StoredBlock { commit, .. }) = self.stored.get(height) else { return };
+        let fed = (commit.round, VoteKind::Precommit, commit.block_id);
+        let peer = self.peers.get_mut(&id).filter(|peer| 1 < peer.stalled);
+        let (true, Some(peer)) = ((*round, *kind, *block_id) == fed, peer) else { return };
+        let Some(offered) = peer.known_ballot((*height, *round, *kind)) else { return };
+        for (index, entry) in commit.signatures.iter().enumerate() {
+            if matches!(entry.sig, CommitSig::Commit { .. }) && !have.has(index) {
+                offered.has.clear(index);
+                offered.sent.clear(index);
+            }
+        }
+        peer.dirty = true;
+    }
+
     /// Whether a peer has lately asked for the block of a height, and so needs no feeding.
     fn fetches(&self, peer: &Peer, height: Height) -> bool {
         peer.fetches.is_some_and(|(greatest, tick)| {
@@ -104,7 +125,7 @@ fn feed_commit(visit: &mut Visit<'_>, commit: &ExtendedCommit) {
     let count = commit.signatures.len();
     let ballot = (commit.height, commit.round, VoteKind::Precommit);
     let Some(offered) = visit.peer.ballot(ballot, visit.view.round, count) else { return };
-    if count <= offered.has.ones_count() + offered.sent.ones_count() {
+    if (0..count).all(|index| offered.has.has(index) || offered.sent.has(index)) {
         return;
     }
     let mut lacking = Vec::new();

@@ -40,6 +40,7 @@ impl Gossip {
         if let Err(reason) = peer.learn(message, self.initial_height, self.ticks, view) {
             penalise(outputs, id, Offence::Lie, reason);
         }
+        self.learn_of_commit(id, message);
     }
 }
 

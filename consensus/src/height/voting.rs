@@ -61,7 +61,7 @@ impl Deliberation {
     /// for was acceptable.
     pub(super) fn recall_vote(&mut self, turn: &mut Turn<'_>, vote: &Vote) {
         if let Some(id) = vote.block_id {
-            self.verdicts.insert(id.hash, Verdict::Accept);
+            self.verdicts.insert(id, Verdict::Accept);
         }
         let acts = self.rounds.recall(vote.round, vote.kind, vote.block_id);
         self.carry_out(turn, acts);

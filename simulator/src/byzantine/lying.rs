@@ -27,6 +27,8 @@ const VICES: [Vice; 10] = [
 const FLOOD: usize = 2000;
 /// Most floods of one member.
 const FLOODS_MAX: u32 = 20;
+/// Most bits that it claims: more than any node takes.
+const BITS_MAX: usize = 12_000;
 /// Of a thousand steps, those that are told falsely by a member with that vice.
 const FALSE_STEPS_PERMILLE: u64 = 300;
 
@@ -241,6 +243,7 @@ impl Adversary {
     }
 
     fn bits(&mut self, count: usize) -> BitArray {
+        let count = count.min(BITS_MAX);
         let mut bits = BitArray::new(count);
         let all = self.chance.coin();
         for index in 0..count {
@@ -258,7 +261,8 @@ impl Adversary {
     /// Here, or a little beside it.
     fn near(&mut self, (height, round): Place) -> Place {
         let height = self.chance.pick(&[height, height, height, height.next()]);
-        (height, self.chance.pick(&[round, round, round.next(), Round(round.0.saturating_sub(1))]))
+        let before = round.previous().unwrap_or(round);
+        (height, self.chance.pick(&[round, round, round.next(), before]))
     }
 
     fn far_round(&mut self, round: Round) -> u32 {

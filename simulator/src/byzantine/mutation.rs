@@ -1,6 +1,7 @@
 //! Small changes of what is really said, and old things said again. Most faults of protocols are
 //! found by messages that are almost right (ByzzFuzz: small-scope mutations).
 
+use types::height::{HEIGHT_MAX, ROUND_MAX};
 use types::{Height, Message, Proposal, Round, Vote};
 
 use super::{Adversary, Said, Scene, forge};
@@ -121,10 +122,12 @@ impl Adversary {
     }
 
     fn beside(&mut self, round: Round) -> Round {
-        if self.chance.coin() { round.next() } else { round.previous().unwrap_or(round) }
+        let after = Round((round.0 + 1).min(ROUND_MAX));
+        if self.chance.coin() { after } else { round.previous().unwrap_or(round) }
     }
 
     fn above_or_below(&mut self, height: Height) -> Height {
-        if self.chance.coin() { height.next() } else { height.previous().unwrap_or(height) }
+        let after = Height((height.0 + 1).min(HEIGHT_MAX));
+        if self.chance.coin() { after } else { height.previous().unwrap_or(height) }
     }
 }

@@ -35,13 +35,7 @@ impl Standing {
     /// By a plan and the genesis file that was made of it.
     pub fn new(plan: &Plan, genesis: &Genesis) -> Self {
         let address = |key: usize| PublicKey::address(&genesis.validators[key].public_key);
-        let sound = |number: usize| {
-            let member = &plan.members[number];
-            let twins = |key| plan.members.iter().filter(|it| it.key == Some(key)).count();
-            let alone = member.key.is_none_or(|key| twins(key) == 1);
-            plan.is_honest(number) && alone
-        };
-        let honest: Vec<bool> = (0..plan.members.len()).map(sound).collect();
+        let honest: Vec<bool> = (0..plan.members.len()).map(|it| plan.is_honest(it)).collect();
         let holder = |key: usize| {
             let mut holders = (0..honest.len()).filter(|&it| plan.members[it].key == Some(key));
             match holders.next() {
@@ -57,15 +51,13 @@ impl Standing {
         };
         // The application may raise each power by one, in any order.
         let more = u64::from(plan.machine.updates_every.is_some());
-        let byzantine = power(Holder::Byzantine, more);
-        let others = power(Holder::Honest, 0) + power(Holder::Nobody, 0);
-        let faulty = byzantine + power(Holder::Nobody, more);
+        let faulty = power(Holder::Byzantine, more) + power(Holder::Nobody, more);
         let addresses = plan.members.iter().map(|it| it.key.map(address)).collect();
         let honest_keys = (0..keys.len()).filter(|&key| keys[key] != Holder::Byzantine);
         Self {
             addresses,
             honest_keys: honest_keys.map(address).collect(),
-            safe: byzantine * 3 < byzantine + others,
+            safe: plan.is_safe(),
             live: faulty * 3 < faulty + power(Holder::Honest, 0),
             honest,
         }

@@ -16,6 +16,7 @@ use super::{Member, Running};
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
+use crate::trace::words;
 
 /// Most inputs taken together before their outputs are carried out.
 const INPUTS_AT_ONCE_MAX: usize = 256;
@@ -92,6 +93,8 @@ impl Member {
     pub(super) fn go_on(&mut self, outside: &mut Outside, outputs: Vec<Output>) {
         let mut turn = Turn { at: outside.now, answered: VecDeque::new() };
         if let Err(stop) = self.carry_out_all(outside, &mut turn, outputs) {
+            let kind = &outside.plan.faults[stop.fault].kind;
+            outside.counts.met(kind.class(), self.stage());
             return self.stop(outside, stop);
         }
         if let Some(running) = &mut self.running {
@@ -219,14 +222,15 @@ impl Member {
     fn write(&mut self, outside: &mut Outside, durable: bool) -> Result<(), Stop> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let write = std::mem::take(&mut running.keeping);
-        outside.judges.wrote(self.number, &write, durable);
         if let Some(fault) = self.trouble.full {
             return Err(Stop { ending: Ending::Killed, fault });
         }
         if let (true, Some(fault)) = (durable, self.trouble.sync_fails) {
+            outside.judges.wrote(self.number, &write, false);
             self.disk.write(write, false);
             return Err(Stop { ending: Ending::PowerCut, fault });
         }
+        outside.judges.wrote(self.number, &write, durable);
         for decided in self.disk.write(write, durable) {
             self.judge_decided(outside, &decided);
         }
@@ -235,9 +239,12 @@ impl Member {
 
     pub(super) fn judge_decided(&self, outside: &mut Outside, decided: &Decided) {
         if outside.judges.decided(self.number, decided) {
-            outside.counts.heights += 1;
-            outside.counts.rounds += u64::from(decided.commit.round.0) + 1;
+            outside.counts.decided(decided.commit.round);
         }
+        outside.tell(|| {
+            let (height, round) = (decided.block.header.height, decided.commit.round);
+            format!("n{} has {height}/{round} {} on disk", self.number, words::block(&decided.id))
+        });
     }
 
     fn send(&mut self, outside: &mut Outside, at: Moment, to: Recipients, message: &Message) {
@@ -280,7 +287,10 @@ impl Member {
             return Input::SignRefused { height, round, reason };
         };
         let signed = signer.sign(&outside.curves, &outside.genesis.chain_id, request.clone());
-        if !matches!(signed, Input::SignRefused { .. }) {
+        if matches!(signed, Input::SignRefused { .. }) {
+            outside.tell(|| format!("n{} may not sign {}", self.number, words::request(&request)));
+        } else {
+            outside.tell(|| format!("n{} signs {}", self.number, words::request(&request)));
             outside.judges.signed(self.number, key, &request);
         }
         signed
@@ -340,7 +350,15 @@ impl Member {
         }
     }
 
-    fn announced(&mut self, _outside: &mut Outside, _announcement: &Announcement) {}
+    fn announced(&mut self, outside: &mut Outside, announcement: &Announcement) {
+        if let Some(running) = &mut self.running {
+            running.progress.learn(announcement);
+        }
+        outside.tell_some(|| {
+            let text = words::announcement(announcement)?;
+            Some(format!("n{} {text}", self.number))
+        });
+    }
 
     fn later(&self, outside: &mut Outside, at: Moment, event: Inside) {
         let (member, life) = (self.number, self.life);

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn offences_add_up_and_fade() {
         let mut scores = Scores::default();
-        let at = |seconds| Moment::from_millis(seconds * 1000);
+        let at = |seconds: u64| Moment::from_millis(seconds * 1000);
         assert!(!scores.add((0, 1), Offence::Malformed, at(0)));
         assert!(!scores.add((0, 1), Offence::Malformed, at(6)));
         assert!(!scores.add((1, 0), Offence::Malformed, at(6)));
