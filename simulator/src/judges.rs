@@ -151,8 +151,8 @@ impl Judges {
         self.hold("linearizability", verdict);
         let (slowest, bound) = self.liveness.slowest();
         let millis = |it: std::time::Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
-        self.note("slowest block in a healed world, in milliseconds", millis(slowest));
-        self.note("bound for it, in milliseconds", millis(bound));
+        self.note("slowest block of each healed world, milliseconds added up", millis(slowest));
+        self.note("bounds for it, milliseconds added up", millis(bound));
         self.note("operations of clients", self.transactions.operations());
         std::mem::take(&mut self.findings)
     }
