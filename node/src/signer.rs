@@ -96,7 +96,7 @@ impl Signer {
         Arc::clone(&self.syncs)
     }
 
-    /// Signs a vote, and its extension if it has one, as far as [`LastSigned::permit_vote`] lets it.
+    /// Signs a vote, and its extension if it has one, if [`LastSigned::permit_vote`] lets it.
     ///
     /// # Errors
     /// If the guard refuses, or the state cannot be kept.
@@ -108,7 +108,7 @@ impl Signer {
         Ok(vote.signed(timestamp, signature, extension))
     }
 
-    /// Signs a proposal, as far as [`LastSigned::permit_proposal`] lets it.
+    /// Signs a proposal, if [`LastSigned::permit_proposal`] lets it.
     ///
     /// # Errors
     /// If the guard refuses, or the state cannot be kept.

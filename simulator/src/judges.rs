@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use consensus::replay::Record;
 use consensus::{Decided, Input, Output, SignRequest};
 use types::{
     BlockOutcome, Evidence, Genesis, Height, Message, Offence, PublicKey, Tx, Vote, VoteKind,
@@ -167,6 +168,11 @@ impl Judges {
     pub fn crashed(&mut self, member: usize) {
         self.durability.crashed(member);
         self.accusations.crashed(member, self.agreement.tip(member));
+    }
+
+    /// A member starts, and finds these records on its disk.
+    pub fn started(&mut self, member: usize, records: &[Record]) {
+        self.durability.started(member, records);
     }
 
     /// The data folder of a member is empty again.

@@ -165,9 +165,9 @@ impl Member {
         for decided in kept {
             self.judge_decided(outside, &decided);
         }
+        outside.judges.crashed(self.number);
         let fault = Some(stop.fault);
         outside.notes.push(Note::Stopped { member: self.number, fault });
-        outside.judges.crashed(self.number);
     }
 
     /// It is stopped in good order by its operator, who starts it again.
@@ -231,6 +231,7 @@ impl Member {
             format!("n{number} starts life {life} at {height} with {} records", records.len())
         });
         let height = start.state.last_height();
+        outside.judges.started(self.number, &records);
         let key = self.voting_key(outside, start.state.next_height());
         let mut replica = Replica::new(self.config.clone(), key, start, records);
         let mut outputs = Vec::new();

@@ -101,11 +101,11 @@ impl World {
     /// What is left of it, and what was told.
     fn end_of_world(self) -> (Report, Option<Trace>) {
         let Outside { mut judges, mut counts, digest, now, network, trace, .. } = self.outside;
+        counts.findings = judges.finish();
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
-        counts.findings = judges.finish();
         let failure = judges.failure().cloned();
         (Report { failure, digest: digest.finish(), counts, lasted: now }, trace)
     }

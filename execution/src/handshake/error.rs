@@ -125,8 +125,9 @@ pub enum HandshakeError {
     },
     /// All are at one height, but the application is in another state.
     #[error(
-        "the application's state is {application}, the chain says {chain} after height {height}: it \
-         is not deterministic, or its state is not of this chain; reset the application to replay"
+        "the application's state is {application}, the chain says {chain} after height {height}: \
+         it is not deterministic, or its state is not of this chain; reset the application to \
+         replay"
     )]
     OtherState {
         /// After which block.

@@ -1,5 +1,5 @@
-//! What is said must be known after a crash: an honest member's proposals and votes are on its disk
-//! before they are sent, and a decided block before the application executes it.
+//! What is said must be known after a crash: an honest member's votes are on its disk before they
+//! are sent, and a decided block before the application executes it.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use types::{Address, Height, Message, Round, VoteKind};
 /// members who are far behind.
 const HEIGHTS_KEPT: u64 = 4;
 
-/// Where something was said: proposals have no kind of vote.
-type Place = (Height, Round, Option<VoteKind>);
+/// Where a vote was given.
+type Place = (Height, Round, VoteKind);
 
 /// What each member has on its disk of what it says.
 #[derive(Debug)]
@@ -38,11 +38,7 @@ impl Durability {
         let disk = &mut self.members[member];
         let own = disk.own;
         let places = write.iter().filter_map(|output| match output {
-            Output::Record(Record::Vote(vote)) if Some(vote.validator_address) == own => {
-                Some((vote.height, vote.round, Some(vote.kind)))
-            }
-            // A peer's proposal in the same place means that this member makes none there.
-            Output::Record(Record::Proposal(it)) => Some((it.height, it.round, None)),
+            Output::Record(record) => place(record, own),
             _ => None,
         });
         disk.written.extend(places);
@@ -50,8 +46,15 @@ impl Durability {
             disk.synced.extend(disk.written.drain(..));
             let newest = disk.synced.last().map_or(Height(0), |place| place.0);
             let oldest = Height(newest.0.saturating_sub(HEIGHTS_KEPT));
-            disk.synced = disk.synced.split_off(&(oldest, Round::FIRST, None));
+            disk.synced = disk.synced.split_off(&(oldest, Round::FIRST, VoteKind::Prevote));
         }
+    }
+
+    /// A member starts, and these records are on its disk after all.
+    pub fn started(&mut self, member: usize, records: &[Record]) {
+        let disk = &mut self.members[member];
+        let own = disk.own;
+        disk.synced.extend(records.iter().filter_map(|record| place(record, own)));
     }
 
     /// A member's power is cut: what it had not synced may be gone.
@@ -59,10 +62,10 @@ impl Durability {
         self.members[member].written.clear();
     }
 
-    /// A member's disk is emptied.
+    /// A member's disk is emptied. What it had said before is still about, and it may pass that on
+    /// when peers bring it back.
     pub fn wiped(&mut self, member: usize) {
-        let own = self.members[member].own;
-        self.members[member] = Disk { own, ..Disk::default() };
+        self.members[member].written.clear();
     }
 
     /// A member sends a message.
@@ -75,13 +78,24 @@ impl Durability {
         if Some(vote.validator_address) != disk.own {
             return Ok(());
         }
-        let place = (vote.height, vote.round, Some(vote.kind));
+        let place = (vote.height, vote.round, vote.kind);
         let newest = disk.synced.last().map_or(Height(0), |place| place.0);
         if disk.synced.contains(&place) || vote.height.0 + HEIGHTS_KEPT <= newest.0 {
             return Ok(());
         }
         let (height, round, kind) = (vote.height, vote.round, vote.kind);
         Err(format!("{member} sends its {kind:?} of {height}/{round} before it is on its disk"))
+    }
+}
+
+/// Where a member's own vote stands, if the record is one. Records of votes are all that is asked
+/// about: a proposal does not say whose it is.
+fn place(record: &Record, own: Option<Address>) -> Option<Place> {
+    match record {
+        Record::Vote(vote) if Some(vote.validator_address) == own => {
+            Some((vote.height, vote.round, vote.kind))
+        }
+        _ => None,
     }
 }
 
@@ -108,12 +122,16 @@ mod tests {
         judge.crashed(0);
         judge.wrote(0, &[], true);
         assert!(judge.sent(0, &message).is_err(), "it was lost with the power");
+        let Output::Record(found) = &record[0] else { unreachable!("it is a record") };
+        judge.started(0, std::slice::from_ref(found));
+        assert_eq!(judge.sent(0, &message), Ok(()), "it was not lost after all");
+        judge.wiped(0);
         judge.wrote(0, &record, true);
         assert_eq!(judge.sent(0, &message), Ok(()));
         judge.crashed(0);
         assert_eq!(judge.sent(0, &message), Ok(()));
         judge.wiped(0);
-        assert!(judge.sent(0, &message).is_err());
+        assert_eq!(judge.sent(0, &message), Ok(()), "peers may bring it back");
     }
 
     #[test]

@@ -1,13 +1,7 @@
 //! Once the last fault is over everybody gets on: within a bound that follows from the plan, every
 //! honest member's disk is one block further, again and again, until all are at the goal.
 //!
-//! The bound for one block. Everybody hears everybody again, and what was lost is offered again
-//! within a gossip interval; so a round in which all take part lasts at most its three waits and a
-//! slack for messages, disks and answers. Waits grow, so from some round on they cover that slack.
-//! In such a round a correct proposer is heeded by all who are not locked on a block that it has not
-//! heard of; after it, it has. So two rounds of correct proposers suffice, and a third if the first
-//! began before everybody was there. How many rounds pass until three correct proposers had their
-//! turn follows from the rotation; blocks that the application rejects cost a round each.
+//! `plan/bounds.rs` argues the bound for one block.
 
 use std::time::Duration;
 
@@ -22,13 +16,6 @@ use crate::plan::{Plan, bounds};
 const GOOD_ROUNDS: u64 = 3;
 /// Steps of the rotation in which the longest wait for correct proposers is looked for.
 const STEPS: u32 = 256;
-/// How long an unanswered request for a decided block waits (`consensus::Config::catch_up`), in
-/// milliseconds.
-const CATCH_UP_MS: u64 = 5_000;
-/// A slack that no plan goes below, in milliseconds.
-const SLACK_MS_MIN: u64 = 1_000;
-/// A fault may delay a message beyond its own end by so much, in milliseconds: it was sent before.
-const LATE_MS: u64 = 10_000;
 /// Heights beyond the highest at which the world is healed that everybody must reach.
 const HEIGHTS_MORE: u64 = 3;
 /// And most heights beyond the goal that other judges may wait for.
@@ -55,21 +42,10 @@ pub struct Liveness {
 /// How long things may take in a healed world.
 #[derive(Clone, Debug)]
 struct Pace {
-    /// The waits of round 0 together, what each further round adds, and the pause after a block.
-    waits_ms: u64,
-    delta_ms: u64,
-    pause_ms: u64,
-    /// The shortest wait.
-    least_ms: u64,
-    /// What messages, disks, signers and applications take in a round.
-    slack_ms: u64,
-    /// Rounds until enough correct proposers had their turn.
-    rounds: u64,
-    /// Until a block is got from somebody who has it.
-    catch_up_ms: u64,
-    /// Until what was lost has gone from hop to hop, and a round is long enough for that.
-    recovery_ms: u64,
-    /// How slowly the slowest clock runs, in thousandths.
+    plan: Plan,
+    /// Rounds until enough honest proposers had their turn.
+    turns: u64,
+    /// How much longer than a true clock the slowest takes, in thousandths.
     clock_permille: u64,
 }
 
@@ -107,7 +83,7 @@ impl Liveness {
 
     /// How long a message and what it waits for may take in a healed world.
     pub fn travels(&self) -> Duration {
-        Duration::from_millis(2 * self.pace.slack_ms + self.pace.catch_up_ms)
+        Duration::from_millis(bounds::news_ms(&self.pace.plan))
     }
 
     /// A member has a block on its disk.
@@ -136,7 +112,6 @@ impl Liveness {
         let highest = self.honest.iter().map(|&it| self.tips[it]).max().unwrap_or(0);
         self.goal = self.heights.max(highest + HEIGHTS_MORE);
         self.wait(now);
-        self.deadline = self.deadline.after(Duration::from_millis(LATE_MS));
     }
 
     /// Whether the run goes on. `wanted`: another judge waits for further blocks.
@@ -181,59 +156,22 @@ impl Liveness {
 
 impl Pace {
     fn new(plan: &Plan, genesis: &Genesis, standing: &Standing) -> Self {
-        let waits = &plan.waits;
-        let machine = &plan.machine;
-        let micros = 4 * message_micros(plan)
-            + 8 * (machine.sync_micros + machine.sign_micros)
-            + 4 * machine.answer_micros;
         let slowest = plan.members.iter().map(|it| -it.drift_ppm).max().unwrap_or(0).max(0);
         let slowest = u64::try_from(slowest).expect("not below zero").min(900_000);
-        let byzantine = standing.count() - standing.honest().count();
-        let byzantine = u64::try_from(byzantine).expect("few members");
         let members = genesis.validators.iter().map(|it| (it.public_key, it.power.0));
         let rotation = Rotation::first(&members.collect::<Vec<_>>());
-        let correct = |address: &Address| standing.is_honest_key(address);
+        let honest = |address: &Address| standing.is_honest_key(address);
         Self {
-            waits_ms: waits.propose + waits.prevote + waits.precommit,
-            delta_ms: 3 * waits.delta,
-            pause_ms: waits.commit,
-            least_ms: waits.propose.min(waits.prevote).min(waits.precommit),
-            slack_ms: micros / 1000 + 2 * waits.gossip + SLACK_MS_MIN,
-            rounds: rounds_until(&rotation, GOOD_ROUNDS + rejections(plan), correct),
-            catch_up_ms: CATCH_UP_MS * (byzantine + 2),
-            recovery_ms: bounds::recovery_ms(plan, 1),
+            plan: Plan { faults: vec![], ..plan.clone() },
+            turns: rounds_until(&rotation, GOOD_ROUNDS, honest),
             clock_permille: 1_000_000_000 / (1_000_000 - slowest),
         }
     }
 
     /// How long one block may take from a round on.
     fn block_ms(&self, round: u64) -> u64 {
-        // The first round whose waits cover the slack.
-        let missing = self.slack_ms.saturating_sub(self.least_ms);
-        let long_enough = (3 * missing).checked_div(self.delta_ms).unwrap_or(0);
-        let last = round.max(long_enough) + self.rounds;
-        let rounds = last - round + 1;
-        let grown = self.delta_ms * (round + last) * rounds / 2;
-        let all = rounds * (self.waits_ms + 3 * self.slack_ms) + grown;
-        let all = (all + self.pause_ms + self.catch_up_ms).max(self.recovery_ms);
-        all * self.clock_permille / 1000
+        bounds::block_ms(&self.plan, round, self.turns) * self.clock_permille / 1000
     }
-}
-
-/// What a message takes at most in a healed world, in microseconds.
-fn message_micros(plan: &Plan) -> u64 {
-    plan.network.slowest_micros()
-}
-
-/// How many proposals in a row the application rejects once in a thousand million times.
-fn rejections(plan: &Plan) -> u64 {
-    let mut left = 1_000_000_000_000_u64;
-    let mut count = 0;
-    while 1_000 < left && 0 < plan.machine.rejects_permille && count < 1_000 {
-        left = left / 1000 * plan.machine.rejects_permille.min(999);
-        count += 1;
-    }
-    count
 }
 
 /// The most rounds that pass until so many correct proposers had their turn.

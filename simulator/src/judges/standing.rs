@@ -57,15 +57,13 @@ impl Standing {
         };
         // The application may raise each power by one, in any order.
         let more = u64::from(plan.machine.updates_every.is_some());
-        let byzantine = power(Holder::Byzantine, more);
-        let others = power(Holder::Honest, 0) + power(Holder::Nobody, 0);
-        let faulty = byzantine + power(Holder::Nobody, more);
+        let faulty = power(Holder::Byzantine, more) + power(Holder::Nobody, more);
         let addresses = plan.members.iter().map(|it| it.key.map(address)).collect();
         let honest_keys = (0..keys.len()).filter(|&key| keys[key] != Holder::Byzantine);
         Self {
             addresses,
             honest_keys: honest_keys.map(address).collect(),
-            safe: byzantine * 3 < byzantine + others,
+            safe: plan.is_safe(),
             live: faulty * 3 < faulty + power(Holder::Honest, 0),
             honest,
         }

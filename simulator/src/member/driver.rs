@@ -222,14 +222,15 @@ impl Member {
     fn write(&mut self, outside: &mut Outside, durable: bool) -> Result<(), Stop> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let write = std::mem::take(&mut running.keeping);
-        outside.judges.wrote(self.number, &write, durable);
         if let Some(fault) = self.trouble.full {
             return Err(Stop { ending: Ending::Killed, fault });
         }
         if let (true, Some(fault)) = (durable, self.trouble.sync_fails) {
+            outside.judges.wrote(self.number, &write, false);
             self.disk.write(write, false);
             return Err(Stop { ending: Ending::PowerCut, fault });
         }
+        outside.judges.wrote(self.number, &write, durable);
         for decided in self.disk.write(write, durable) {
             self.judge_decided(outside, &decided);
         }
