@@ -108,7 +108,6 @@ impl Counts {
         for (class, stages) in coverage {
             add_all(self.coverage.entry(class).or_default(), stages);
         }
-        add_all(&mut self.findings, findings);
         add_all(&mut self.vices, vices);
     }
 }
