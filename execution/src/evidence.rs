@@ -5,6 +5,8 @@ use storage::{StorageError, Store};
 use types::evidence::EvidenceContext;
 use types::{ChainId, Evidence, EvidenceError, Height, SignedHeader};
 
+use crate::memory::SharedMemory;
+
 /// Why evidence was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceRefusal {
@@ -26,7 +28,8 @@ impl EvidenceRefusal {
     }
 }
 
-/// Whether evidence proves what it claims, against what the store knows of its height.
+/// Whether evidence proves what it claims, against what the store knows of its height. Signatures
+/// that are in `memory` are not checked again.
 ///
 /// # Errors
 /// Why it is not taken.
@@ -34,6 +37,7 @@ pub fn check_evidence(
     store: &Store,
     chain_id: &ChainId,
     evidence: &Evidence,
+    memory: &SharedMemory,
 ) -> Result<(), EvidenceRefusal> {
     let height = evidence.height();
     let unknown = || EvidenceRefusal::UnknownHeight(height);
@@ -46,13 +50,13 @@ pub fn check_evidence(
             signed_header(store, conflicting)?
         }
     };
-    evidence.verify(&EvidenceContext {
+    let context = EvidenceContext {
         chain_id,
         validators: &validators,
         block_time: meta.header.time,
         trusted: trusted.as_ref(),
-    })?;
-    Ok(())
+    };
+    Ok(evidence.verify(&context, &mut memory.lock())?)
 }
 
 /// Our own header and commit at a height, or at our latest if that is lower.

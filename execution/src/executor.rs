@@ -11,6 +11,7 @@ use abci::{
 use consensus::{Input, Judgement, Question};
 use mempool::BlockLimits;
 use storage::{Durable, StorageError, Store};
+use types::commit::Demand;
 use types::{
     Address, Block, BlockOutcome, ChainId, ChainState, Evidence, ExtendedCommit, Hash, Height,
     PartSet, Round, Tx, ValidatorSet, Vote,
@@ -117,8 +118,10 @@ where
             }
             Question::VerifyExtension { block, vote } => self.verify_extension(block, vote),
             Question::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
+                let at = (height, &block_id);
+                let memory = &mut self.memory.lock();
                 let valid = commit
-                    .verify(&self.chain_id, &validators, height, &block_id, extensions_enabled)
+                    .verify(&self.chain_id, &validators, at, extensions_enabled, memory)
                     .inspect_err(|error| tracing::debug!(%height, %error, "a served commit"))
                     .is_ok();
                 Ok(Input::CommitVerified { height, block: block_id.hash, valid })
@@ -178,7 +181,7 @@ where
             let checked = commit.verify_remembering(
                 &state.chain_id,
                 &last.validators,
-                (last.height, &last.id),
+                (last.height, &last.id, Demand::Full),
                 &mut self.memory.lock(),
             );
             if let Err(error) = checked {
@@ -187,7 +190,7 @@ where
             }
         }
         for piece in &block.evidence {
-            match check_evidence(&self.store, &state.chain_id, piece) {
+            match check_evidence(&self.store, &state.chain_id, piece, &self.memory) {
                 Ok(()) => {}
                 // The disk's fault, not the proposer's.
                 Err(EvidenceRefusal::Store(error)) => return Err(error.into()),

@@ -18,6 +18,11 @@ pub struct SharedMemory {
 }
 
 impl SharedMemory {
+    /// Shares what is remembered.
+    pub fn new(remembered: Remembered) -> Self {
+        Self { remembered: Arc::new(Mutex::new(remembered)) }
+    }
+
     /// Looks things up, and adds to them. Held for the length of one batch.
     pub fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)

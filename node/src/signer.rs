@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use types::sign_bytes::{self, Subject};
+use types::guard::{LastSigned, Permission, Position, Refusal, Step};
 use types::{
     ChainId, Height, PrivateKey, Proposal, PublicKey, Round, Signature, Time, UnsignedProposal,
-    UnsignedVote, Vote, VoteKind,
+    UnsignedVote, Vote, sign_bytes,
 };
 
 use crate::complaint::Complaint;
@@ -19,25 +19,12 @@ use crate::home::{ValidatorKey, durable};
 
 pub mod state_file;
 
-pub use state_file::{LastSigned, Position, SignedBytes, Step};
-
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SignError {
-    /// A later position was signed before: the request is old, or the state of another node.
-    #[error("refused to sign at {asked}: the key has already signed at {last}")]
-    Regression {
-        /// Where a signature was asked for.
-        asked: Position,
-        /// Where the last one was given.
-        last: Position,
-    },
-    /// Something else was signed at this position: a second signature would be equivocation.
-    #[error("refused to sign at {asked}: the key has signed something else there")]
-    Conflict {
-        /// Where.
-        asked: Position,
-    },
+    /// It would contradict what the key has signed before.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The last signature could not be kept. Nothing is signed any more until the next start.
     #[error("{file} cannot be written ({reason}); restart the node when the disk is well")]
     Disk {
@@ -68,14 +55,6 @@ pub struct Signer {
     syncs: Arc<AtomicU64>,
 }
 
-/// What the guard says of a request at a position.
-enum Permission {
-    /// Nothing was signed there.
-    Fresh,
-    /// The same was signed there, at this time.
-    Again { timestamp: Time, signature: Signature },
-}
-
 impl Signer {
     /// Takes the key and what it signed last.
     ///
@@ -88,15 +67,15 @@ impl Signer {
     ) -> Result<Self, Complaint> {
         let key = ValidatorKey::load(key_file)?.key;
         let public_key = key.public_key();
-        let last = match LastSigned::load(state_file)? {
+        let last = match state_file::load(state_file)? {
             Some(last) => last,
             None if missing == MissingState::BeginAnew => {
-                LastSigned::create(state_file)?;
+                state_file::create(state_file)?;
                 LastSigned::default()
             }
             None => return Err(state_is_missing(key_file, state_file)),
         };
-        last.check_key(state_file, &public_key)?;
+        state_file::check_key(&last, state_file, &public_key)?;
         let state_file = state_file.to_owned();
         Ok(Self { key, public_key, state_file, last, broken: None, syncs: Arc::default() })
     }
@@ -117,32 +96,19 @@ impl Signer {
         Arc::clone(&self.syncs)
     }
 
-    /// Signs a vote, and its extension if it has one.
-    ///
-    /// An identical vote gets its earlier signature again; one with only another timestamp gets
-    /// the earlier timestamp and signature. Extensions may differ, and are signed each time.
+    /// Signs a vote, and its extension if it has one, as far as [`LastSigned::permit_vote`] lets it.
     ///
     /// # Errors
     /// If the guard refuses, or the state cannot be kept.
     pub fn sign_vote(&mut self, chain_id: &ChainId, vote: UnsignedVote) -> Result<Vote, SignError> {
-        let step = match vote.kind {
-            VoteKind::Prevote => Step::Prevote,
-            VoteKind::Precommit => Step::Precommit,
-        };
-        let position = Position { height: vote.height, round: vote.round, step };
-        let bytes_at = |timestamp| {
-            let kind = vote.kind;
-            let block_id = vote.block_id.as_ref();
-            sign_bytes::vote(chain_id, kind, vote.height, vote.round, block_id, timestamp)
-        };
-        let (timestamp, signature) = self.sign(position, vote.timestamp, bytes_at)?;
+        let (timestamp, signature) = self.sign(|last| last.permit_vote(chain_id, &vote))?;
         let extension = vote.extension.as_ref().map(|extension| {
             self.key.sign(&sign_bytes::extension(chain_id, vote.height, vote.round, extension))
         });
         Ok(vote.signed(timestamp, signature, extension))
     }
 
-    /// Signs a proposal. What holds for votes holds for proposals.
+    /// Signs a proposal, as far as [`LastSigned::permit_proposal`] lets it.
     ///
     /// # Errors
     /// If the guard refuses, or the state cannot be kept.
@@ -151,65 +117,31 @@ impl Signer {
         chain_id: &ChainId,
         proposal: UnsignedProposal,
     ) -> Result<Proposal, SignError> {
-        let step = Step::Propose;
-        let position = Position { height: proposal.height, round: proposal.round, step };
-        let bytes_at =
-            |timestamp| UnsignedProposal { timestamp, ..proposal.clone() }.sign_bytes(chain_id);
-        let (timestamp, signature) = self.sign(position, proposal.timestamp, bytes_at)?;
+        let (timestamp, signature) = self.sign(|last| last.permit_proposal(chain_id, &proposal))?;
         Ok(proposal.signed(timestamp, signature))
     }
 
-    /// Signs the bytes of a position, or says again what was signed there.
+    /// Signs what the guard permits, or says again what was signed there.
     fn sign(
         &mut self,
-        position: Position,
-        timestamp: Time,
-        bytes_at: impl Fn(Time) -> Vec<u8>,
+        permit: impl FnOnce(&LastSigned) -> Result<Permission, Refusal>,
     ) -> Result<(Time, Signature), SignError> {
         if let Some(reason) = &self.broken {
             return Err(self.disk_error(reason.clone()));
         }
-        let bytes = bytes_at(timestamp);
-        match self.permission(position, &bytes_at)? {
+        match permit(&self.last)? {
             Permission::Again { timestamp, signature } => Ok((timestamp, signature)),
-            Permission::Fresh => {
+            Permission::Fresh { position, timestamp, bytes } => {
                 let signature = self.key.sign(&bytes);
-                self.keep(LastSigned {
-                    position: Some(position),
-                    signed: Some(SignedBytes { signature, bytes }),
-                })?;
+                self.keep(LastSigned::at(position, signature, bytes))?;
                 Ok((timestamp, signature))
             }
         }
     }
 
-    /// The double-sign guard.
-    fn permission(
-        &self,
-        asked: Position,
-        bytes_at: impl Fn(Time) -> Vec<u8>,
-    ) -> Result<Permission, SignError> {
-        let Some(last) = self.last.position else { return Ok(Permission::Fresh) };
-        if last < asked {
-            return Ok(Permission::Fresh);
-        }
-        if asked < last {
-            return Err(SignError::Regression { asked, last });
-        }
-        // The same position: only the same payload, which may differ in its timestamp.
-        let signed = self.last.signed.as_ref().ok_or(SignError::Conflict { asked })?;
-        let timestamp = sign_bytes::read(&signed.bytes)
-            .map(|reading| reading.timestamp)
-            .ok_or(SignError::Conflict { asked })?;
-        if bytes_at(timestamp) != signed.bytes {
-            return Err(SignError::Conflict { asked });
-        }
-        Ok(Permission::Again { timestamp, signature: signed.signature })
-    }
-
     /// Makes what was signed durable; only then may the signature be seen.
     fn keep(&mut self, last: LastSigned) -> Result<(), SignError> {
-        if let Err(error) = last.save(&self.state_file) {
+        if let Err(error) = state_file::save(&last, &self.state_file) {
             let reason = error.to_string();
             self.broken = Some(reason.clone());
             return Err(self.disk_error(reason));
@@ -221,17 +153,6 @@ impl Signer {
 
     fn disk_error(&self, reason: String) -> SignError {
         SignError::Disk { file: self.state_file.display().to_string(), reason }
-    }
-}
-
-impl Step {
-    /// The step whose signature has this subject.
-    pub fn of(subject: Subject) -> Self {
-        match subject {
-            Subject::Proposal => Step::Propose,
-            Subject::Vote(VoteKind::Prevote) => Step::Prevote,
-            Subject::Vote(VoteKind::Precommit) => Step::Precommit,
-        }
     }
 }
 

@@ -133,7 +133,9 @@ impl Verifier {
             Message::Evidence(evidence) => {
                 let keyring = self.keyring.now();
                 for piece in &evidence {
-                    if let Err(error) = check_evidence(&self.store, &keyring.chain_id, piece) {
+                    if let Err(error) =
+                        check_evidence(&self.store, &keyring.chain_id, piece, &self.memory)
+                    {
                         tracing::debug!(%peer, %error, "a peer sent evidence that proves nothing");
                         if error.is_blameworthy() {
                             self.peers.penalise(peer, Offence::BadBlock, "false evidence");

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use node::home::key_files::random_key;
 use node::home::{ValidatorKey, durable};
-use node::signer::{LastSigned, MissingState, SignError, Signer, Step};
+use node::signer::{MissingState, SignError, Signer, state_file};
 use tempfile::TempDir;
+use types::guard::{LastSigned, Refusal, Step};
 use types::{
     Address, BlockId, ChainId, Hash, Height, PartSetHeader, Round, Time, UnsignedProposal,
     UnsignedVote, ValidatorIndex, VoteKind,
@@ -24,7 +25,7 @@ impl Desk {
         let desk = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let key = ValidatorKey { key: random_key().expect("there is randomness") };
         key.save(&desk.key()).expect("the folder is writable");
-        LastSigned::create(&desk.state()).expect("the folder is writable");
+        state_file::create(&desk.state()).expect("the folder is writable");
         desk
     }
 
@@ -124,7 +125,7 @@ fn later_positions_are_signed_and_earlier_ones_refused() {
         let signed = signer.sign_vote(&chain(), vote(height, round, kind, block("a")));
         assert_eq!(signed.is_ok(), allowed, "{first:?} then {second:?}");
         if let Err(error) = signed {
-            assert!(matches!(error, SignError::Regression { .. }), "{error}");
+            assert!(matches!(error, SignError::Refused(Refusal::Regression { .. })), "{error}");
         }
     }
 }
@@ -153,17 +154,17 @@ fn another_payload_at_the_same_position_is_refused() {
         signer.sign_vote(&chain(), asked(first)).expect("the first");
         for signer in [&mut signer, &mut desk.open()] {
             let refused = signer.sign_vote(&chain(), asked(second)).expect_err("equivocation");
-            assert!(matches!(refused, SignError::Conflict { .. }), "{refused}");
+            assert!(matches!(refused, SignError::Refused(Refusal::Conflict { .. })), "{refused}");
         }
     }
     let desk = Desk::new();
     let mut signer = desk.open();
     signer.sign_proposal(&chain(), proposal(3, 1, "a")).expect("the first");
     let refused = signer.sign_proposal(&chain(), proposal(3, 1, "b")).expect_err("equivocation");
-    assert!(matches!(refused, SignError::Conflict { .. }), "{refused}");
+    assert!(matches!(refused, SignError::Refused(Refusal::Conflict { .. })), "{refused}");
     let elsewhere = ChainId::new("chain-b").expect("a good name");
     let refused = signer.sign_proposal(&elsewhere, proposal(3, 1, "a")).expect_err("other bytes");
-    assert!(matches!(refused, SignError::Conflict { .. }), "{refused}");
+    assert!(matches!(refused, SignError::Refused(Refusal::Conflict { .. })), "{refused}");
 }
 
 #[test]
@@ -310,12 +311,12 @@ fn the_references_state_file_is_read_and_written() {
     let path = folder.path().join("priv_validator_state.json");
     let text = "{\n  \"height\": \"0\",\n  \"round\": 0,\n  \"step\": 0\n}";
     fs::write(&path, text).expect("the folder is writable");
-    let last = LastSigned::load(&path).expect("it is good").expect("it is there");
+    let last = state_file::load(&path).expect("it is good").expect("it is there");
     assert_eq!(last, LastSigned::default());
     save_and_compare(&last, &path, text);
 }
 
 fn save_and_compare(last: &LastSigned, path: &Path, text: &str) {
-    last.save(path).expect("the folder is writable");
+    state_file::save(last, path).expect("the folder is writable");
     assert_eq!(fs::read_to_string(path).expect("it is there"), text);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::block::BlockId;
 use crate::hash::{Address, Hash};
 use crate::height::{ChainId, Height, Round};
-use crate::keys::{Claim, Signature, verify_batch};
+use crate::keys::{Claim, Signature};
 use crate::power::{Quorum, VotingPower};
 use crate::time::Time;
 use crate::validator::{Validator, ValidatorIndex, ValidatorSet};
@@ -263,12 +263,12 @@ impl Commit {
         block_id: &BlockId,
         demand: Demand,
     ) -> Result<(), CommitError> {
-        let signers = self.signers(validators, height, block_id, demand)?;
-        check_signatures(self.entries(chain_id, signers), verify_batch)
+        let at = (height, block_id, demand);
+        self.verify_remembering(chain_id, validators, at, &mut Remembered::default())
     }
 
-    /// As [`Commit::verify`] with [`Demand::Full`]; signatures that were found right before, most
-    /// likely as votes, are not checked again.
+    /// As [`Commit::verify`]; signatures that were found right before, most likely as votes, are
+    /// not checked again.
     ///
     /// # Errors
     /// What is wrong with the commit.
@@ -276,11 +276,11 @@ impl Commit {
         &self,
         chain_id: &ChainId,
         validators: &ValidatorSet,
-        (height, block_id): (Height, &BlockId),
+        (height, block_id, demand): (Height, &BlockId, Demand),
         remembered: &mut Remembered,
     ) -> Result<(), CommitError> {
-        let signers = self.signers(validators, height, block_id, Demand::Full)?;
-        check_signatures(self.entries(chain_id, signers), |claims| remembered.check(claims))
+        let signers = self.signers(validators, height, block_id, demand)?;
+        check_signatures(self.entries(chain_id, signers), remembered)
     }
 
     /// As [`Commit::verify`] with [`Demand::Full`] in everything but the signatures.
@@ -432,13 +432,10 @@ fn member_at<'a>(
 }
 
 /// Checks signatures in one batch, and names the first that is wrong.
-fn check_signatures(
-    entries: Vec<Entry>,
-    check: impl FnOnce(&[Claim]) -> Vec<bool>,
-) -> Result<(), CommitError> {
+fn check_signatures(entries: Vec<Entry>, remembered: &mut Remembered) -> Result<(), CommitError> {
     let (places, claims): (Vec<_>, Vec<_>) =
         entries.into_iter().map(|it| ((it.index, it.address), it.claim)).unzip();
-    for ((index, address), right) in places.into_iter().zip(check(&claims)) {
+    for ((index, address), right) in places.into_iter().zip(remembered.check(&claims)) {
         if !right {
             return Err(CommitError::Signature { index, address });
         }
@@ -477,7 +474,8 @@ impl ExtendedCommit {
         }
     }
 
-    /// As [`Commit::verify`] with [`Demand::Full`], and the extensions' presence and signatures.
+    /// As [`Commit::verify_remembering`] with [`Demand::Full`], and the extensions' presence and
+    /// signatures.
     ///
     /// # Errors
     /// What is wrong with the commit.
@@ -485,9 +483,9 @@ impl ExtendedCommit {
         &self,
         chain_id: &ChainId,
         validators: &ValidatorSet,
-        height: Height,
-        block_id: &BlockId,
+        (height, block_id): (Height, &BlockId),
         extensions_enabled: bool,
+        remembered: &mut Remembered,
     ) -> Result<(), CommitError> {
         let commit = self.commit();
         let signers = commit.signers(validators, height, block_id, Demand::Full)?;
@@ -506,6 +504,6 @@ impl ExtendedCommit {
                 entries.push(Entry { index, address, claim });
             }
         }
-        check_signatures(entries, verify_batch)
+        check_signatures(entries, remembered)
     }
 }

@@ -4,11 +4,12 @@ use crate::block::{BlockId, Header};
 use crate::commit::{CommitSig, Demand, TrustLevel};
 use crate::hash::{Address, HASH_BYTES, Hash};
 use crate::height::{ChainId, Height};
-use crate::keys::{Claim, verify_batch};
+use crate::keys::Claim;
 use crate::light_block::{LightBlock, SignedHeader};
 use crate::power::VotingPower;
 use crate::time::Time;
 use crate::validator::{Validator, ValidatorSet};
+use crate::verified::Remembered;
 use crate::vote::Vote;
 
 /// Two votes of one validator, of one kind, in one round, for different blocks.
@@ -151,7 +152,11 @@ impl DuplicateVoteEvidence {
         Err(EvidenceError::Invalid { reason })
     }
 
-    fn verify(&self, context: &EvidenceContext<'_>) -> Result<(), EvidenceError> {
+    fn verify(
+        &self,
+        context: &EvidenceContext<'_>,
+        remembered: &mut Remembered,
+    ) -> Result<(), EvidenceError> {
         self.check_conflict()?;
         let (address, height) = (self.vote_a.validator_address, self.vote_a.height);
         let (_, validator) = context
@@ -166,7 +171,7 @@ impl DuplicateVoteEvidence {
             bytes: vote.sign_bytes(context.chain_id),
             signature: vote.signature,
         });
-        if verify_batch(&claims).contains(&false) {
+        if remembered.check(&claims).contains(&false) {
             return Err(EvidenceError::Invalid { reason: "a vote's signature is wrong" });
         }
         Ok(())
@@ -186,13 +191,17 @@ fn id_key(id: &Option<BlockId>) -> Vec<u8> {
 }
 
 impl LightClientAttackEvidence {
-    fn verify(&self, context: &EvidenceContext<'_>) -> Result<(), EvidenceError> {
+    fn verify(
+        &self,
+        context: &EvidenceContext<'_>,
+        remembered: &mut Remembered,
+    ) -> Result<(), EvidenceError> {
         let trusted = context.trusted.ok_or(EvidenceError::Invalid {
             reason: "there is no header to compare the conflicting one with",
         })?;
         self.check_form()?;
         self.check_conflict(&trusted.header)?;
-        self.check_commit(context, &trusted.header)?;
+        self.check_commit(context, &trusted.header, remembered)?;
         let culprits = self.culprits(context.validators, trusted);
         if culprits.len() != self.byzantine_validators.len() {
             return Err(EvidenceError::Mismatch { field: "byzantine_validators" });
@@ -249,11 +258,13 @@ impl LightClientAttackEvidence {
         &self,
         context: &EvidenceContext<'_>,
         trusted: &Header,
+        remembered: &mut Remembered,
     ) -> Result<(), EvidenceError> {
         let LightBlock { signed_header, validators } = &self.conflicting_block;
         let commit = &signed_header.commit;
-        let verify = |set: &ValidatorSet, demand| {
-            commit.verify(&trusted.chain_id, set, commit.height, &commit.block_id, demand)
+        let mut verify = |set: &ValidatorSet, demand| {
+            let at = (commit.height, &commit.block_id, demand);
+            commit.verify_remembering(&trusted.chain_id, set, at, remembered)
         };
         if self.common_height != signed_header.header.height {
             let demand = Demand::TrustingEvery(TrustLevel::ONE_THIRD);
@@ -343,12 +354,17 @@ impl Evidence {
         }
     }
 
-    /// Whether the evidence proves what it claims, signatures included. Age is checked apart
+    /// Whether the evidence proves what it claims, signatures included; those that were found right
+    /// before, most likely as votes, are not checked again. Age is checked apart
     /// ([`crate::params::EvidenceParams::expired`]).
     ///
     /// # Errors
     /// What does not hold.
-    pub fn verify(&self, context: &EvidenceContext<'_>) -> Result<(), EvidenceError> {
+    pub fn verify(
+        &self,
+        context: &EvidenceContext<'_>,
+        remembered: &mut Remembered,
+    ) -> Result<(), EvidenceError> {
         if self.time() != context.block_time {
             return Err(EvidenceError::Mismatch { field: "timestamp" });
         }
@@ -360,8 +376,8 @@ impl Evidence {
             return Err(EvidenceError::Mismatch { field: "total_voting_power" });
         }
         match self {
-            Evidence::DuplicateVote(it) => it.verify(context),
-            Evidence::LightClientAttack(it) => it.verify(context),
+            Evidence::DuplicateVote(it) => it.verify(context, remembered),
+            Evidence::LightClientAttack(it) => it.verify(context, remembered),
         }
     }
 }

@@ -27,6 +27,8 @@ pub mod proposal;
 pub mod sign_bytes;
 pub mod vote;
 
+pub mod guard;
+
 pub mod chain_state;
 pub mod genesis;
 pub mod outcome;

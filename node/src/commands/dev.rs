@@ -8,7 +8,7 @@ use crate::cli::Surroundings;
 use crate::complaint::Complaint;
 use crate::config::Config;
 use crate::home::{Home, ValidatorKey, load_genesis, make_folder};
-use crate::signer::LastSigned;
+use crate::signer::state_file;
 
 /// The chain. A file at the root of the repository, for whoever wants to read it.
 const GENESIS: &str = include_str!("../../../genesis.json");
@@ -59,7 +59,7 @@ fn make(home: &Home) -> Result<(), Complaint> {
     let config = Config { moniker: "dev".into(), ..Config::default() };
     let mut made = Vec::new();
     make_folder(&home.db_dir(&config))?;
-    LastSigned::create(&home.validator_state_file(&config))?;
+    state_file::create(&home.validator_state_file(&config))?;
     init::write_new(&home.genesis_file(&config), GENESIS, &mut made)?;
     init::make_node_key(&home.node_key_file(&config), &mut made)?;
     let key = ValidatorKey::parse("the built-in key", VALIDATOR_KEY)?;

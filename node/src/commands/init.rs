@@ -13,7 +13,7 @@ use crate::complaint::Complaint;
 use crate::config::Config;
 use crate::home::key_files::random_key;
 use crate::home::{Home, NodeKey, ValidatorKey, durable, make_folder};
-use crate::signer::LastSigned;
+use crate::signer::state_file;
 
 /// Voting power of each validator of a new chain. spec: the reference's `init` and `testnet`.
 pub const POWER: VotingPower = VotingPower(10);
@@ -91,7 +91,7 @@ pub fn make_keys(home: &Home, config: &Config, made: &mut Vec<PathBuf>) -> Resul
             let key = ValidatorKey { key: random_key()? };
             // The state first: a key without one would not start.
             make_folder_of(&state_file)?;
-            LastSigned::create(&state_file)?;
+            state_file::create(&state_file)?;
             made.push(state_file);
             make_folder_of(&key_file)?;
             key.save(&key_file)?;

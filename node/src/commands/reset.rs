@@ -9,7 +9,7 @@ use crate::complaint::Complaint;
 use crate::config::Config;
 use crate::config::convert::ADDRESS_BOOK;
 use crate::home::{Home, make_folder};
-use crate::signer::LastSigned;
+use crate::signer::state_file;
 
 /// Arguments of `lockstep unsafe-reset-all`.
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub fn reset(home: &Home, config: &Config, book: AddressBook) -> Result<(), Comp
     make_folder(&home.db_dir(config))?;
     make_folder(state_file.parent().unwrap_or(Path::new(".")))?;
     if home.validator_key_file(config).exists() {
-        LastSigned::create(&state_file)?;
+        state_file::create(&state_file)?;
     }
     Ok(())
 }

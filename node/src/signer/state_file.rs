@@ -1,6 +1,5 @@
 //! priv_validator_state.json: what a validator signed last, in the reference's exact JSON.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -9,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use execution::Point;
 use serde::{Deserialize, Serialize};
+use types::guard::{LastSigned, Position, SignedBytes, Step};
 use types::height::{HEIGHT_MAX, ROUND_MAX};
 use types::keys::SIGNATURE_BYTES;
 use types::sign_bytes;
@@ -23,57 +23,6 @@ const MODE: u32 = 0o600;
 /// Far more than any state file has.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 const RESTORE: &str = "restore the file as it was when the node last ran; never an older one";
-
-/// What was signed within a round, in the order in which it is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    /// A proposal.
-    Propose,
-    /// A prevote.
-    Prevote,
-    /// A precommit.
-    Precommit,
-}
-
-/// Where something was signed. Later positions are greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// At which height.
-    pub height: Height,
-    /// In which round.
-    pub round: Round,
-    /// At which step.
-    pub step: Step,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = match self.step {
-            Step::Propose => "propose",
-            Step::Prevote => "prevote",
-            Step::Precommit => "precommit",
-        };
-        write!(f, "height {}, round {}, {step}", self.height, self.round)
-    }
-}
-
-/// A signature and what it is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedBytes {
-    /// The signature.
-    pub signature: Signature,
-    /// Canonical bytes of a vote or proposal.
-    pub bytes: Vec<u8>,
-}
-
-/// What a validator signed last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LastSigned {
-    /// Where; none if nothing was signed yet.
-    pub position: Option<Position>,
-    /// What; none too if an operator or another signer moved the position on by hand.
-    pub signed: Option<SignedBytes>,
-}
 
 /// The file, field by field.
 #[derive(Serialize, Deserialize)]
@@ -91,114 +40,112 @@ struct StateFile {
 /// The field at fault and what is wrong with it.
 type Fault = (&'static str, String);
 
-impl LastSigned {
-    /// Reads the state file; none if there is no such file.
-    ///
-    /// # Errors
-    /// If it cannot be read, or does not hold together.
-    pub fn load(path: &Path) -> Result<Option<Self>, Complaint> {
-        let complain =
-            |field: &str, problem: String| Complaint::new(path.display(), field, problem, RESTORE);
-        let size = match fs::metadata(path) {
-            Ok(file) => file.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(complain("", error.to_string())),
+/// Reads the state file; none if there is no such file.
+///
+/// # Errors
+/// If it cannot be read, or does not hold together.
+pub fn load(path: &Path) -> Result<Option<LastSigned>, Complaint> {
+    let complain =
+        |field: &str, problem: String| Complaint::new(path.display(), field, problem, RESTORE);
+    let size = match fs::metadata(path) {
+        Ok(file) => file.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(complain("", error.to_string())),
+    };
+    if FILE_BYTES_MAX < size {
+        return Err(complain("", format!("has {size} bytes, far too many")));
+    }
+    let text = fs::read_to_string(path).map_err(|error| complain("", error.to_string()))?;
+    let file: StateFile =
+        serde_json::from_str(&text).map_err(|error| complain("", error.to_string()))?;
+    from_file(&file).map(Some).map_err(|(field, problem)| complain(field, problem))
+}
+
+/// Writes the state of a key that never signed.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn create(path: &Path) -> Result<(), Complaint> {
+    save(&LastSigned::default(), path).map_err(|error| {
+        let remedy = "choose a folder that this user may write";
+        Complaint::new(path.display(), "", format!("cannot be written: {error}"), remedy)
+    })
+}
+
+/// Writes the file durably, in the place of the old one.
+///
+/// # Errors
+/// If a call to the system fails; it must not be tried again.
+pub fn save(last: &LastSigned, path: &Path) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(&to_file(last)).expect("the state is JSON");
+    durable::write_unfinished(path, text.as_bytes(), MODE)?;
+    crash::point(Point::SignerWritten);
+    durable::rename_unfinished(path)?;
+    crash::point(Point::SignerRenamed);
+    durable::sync_folder_of(path)
+}
+
+/// Checks that the last signature is of this key and over what the position says.
+///
+/// # Errors
+/// If it is not: the file was tampered with, or belongs to another key.
+pub fn check_key(last: &LastSigned, path: &Path, key: &PublicKey) -> Result<(), Complaint> {
+    match &last.signed {
+        Some(signed) if !key.verifies(&signed.bytes, &signed.signature) => Err(Complaint::new(
+            path.display(),
+            "signature",
+            format!("is not a signature of validator {} over signbytes", key.address()),
+            "use the state file that belongs to the key",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn to_file(last: &LastSigned) -> StateFile {
+    let (height, round, step) = match last.position {
+        None => (0, 0, 0),
+        Some(Position { height, round, step }) => (height.0, i64::from(round.0), number(step)),
+    };
+    let signed = last.signed.as_ref();
+    StateFile {
+        height: height.to_string(),
+        round,
+        step,
+        signature: signed.map(|signed| BASE64.encode(signed.signature.0)),
+        signbytes: signed.map(|signed| hex::encode_upper(&signed.bytes)),
+    }
+}
+
+fn from_file(file: &StateFile) -> Result<LastSigned, Fault> {
+    let height = file.height.parse().ok().filter(|height| *height <= HEIGHT_MAX);
+    let height = height.ok_or(("height", format!("{:?} is no height", file.height)))?;
+    let round = u32::try_from(file.round).ok().filter(|round| *round <= ROUND_MAX);
+    let round = round.ok_or(("round", format!("{} is no round", file.round)))?;
+    let step = match file.step {
+        0 => None,
+        1 => Some(Step::Propose),
+        2 => Some(Step::Prevote),
+        3 => Some(Step::Precommit),
+        other => return Err(("step", format!("{other} is none of 0, 1, 2 and 3"))),
+    };
+    let signed = signed_bytes(file)?;
+    let Some(step) = step else {
+        return match (height, round, signed) {
+            (0, 0, None) => Ok(LastSigned::default()),
+            _ => Err(("step", "0 is for a key that never signed".into())),
         };
-        if FILE_BYTES_MAX < size {
-            return Err(complain("", format!("has {size} bytes, far too many")));
-        }
-        let text = fs::read_to_string(path).map_err(|error| complain("", error.to_string()))?;
-        let file: StateFile =
-            serde_json::from_str(&text).map_err(|error| complain("", error.to_string()))?;
-        Self::from_file(&file).map(Some).map_err(|(field, problem)| complain(field, problem))
-    }
-
-    /// Writes the state of a key that never signed.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn create(path: &Path) -> Result<(), Complaint> {
-        Self::default().save(path).map_err(|error| {
-            let remedy = "choose a folder that this user may write";
-            Complaint::new(path.display(), "", format!("cannot be written: {error}"), remedy)
-        })
-    }
-
-    /// Writes the file durably, in the place of the old one.
-    ///
-    /// # Errors
-    /// If a call to the system fails; it must not be tried again.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(&self.to_file()).expect("the state is JSON");
-        durable::write_unfinished(path, text.as_bytes(), MODE)?;
-        crash::point(Point::SignerWritten);
-        durable::rename_unfinished(path)?;
-        crash::point(Point::SignerRenamed);
-        durable::sync_folder_of(path)
-    }
-
-    /// Checks that the last signature is of this key and over what the position says.
-    ///
-    /// # Errors
-    /// If it is not: the file was tampered with, or belongs to another key.
-    pub fn check_key(&self, path: &Path, key: &PublicKey) -> Result<(), Complaint> {
-        match &self.signed {
-            Some(signed) if !key.verifies(&signed.bytes, &signed.signature) => Err(Complaint::new(
-                path.display(),
-                "signature",
-                format!("is not a signature of validator {} over signbytes", key.address()),
-                "use the state file that belongs to the key",
-            )),
-            Some(_) | None => Ok(()),
+    };
+    let position = Position { height: Height(height), round: Round(round), step };
+    if let Some(signed) = &signed {
+        let reading = sign_bytes::read(&signed.bytes)
+            .ok_or(("signbytes", "are no vote and no proposal".to_string()))?;
+        let (height, round, step) = (reading.height, reading.round, Step::of(reading.subject));
+        let written = Position { height, round, step };
+        if written != position {
+            return Err(("signbytes", format!("are of {written}, the file is of {position}")));
         }
     }
-
-    fn to_file(&self) -> StateFile {
-        let (height, round, step) = match self.position {
-            None => (0, 0, 0),
-            Some(Position { height, round, step }) => (height.0, i64::from(round.0), number(step)),
-        };
-        let signed = self.signed.as_ref();
-        StateFile {
-            height: height.to_string(),
-            round,
-            step,
-            signature: signed.map(|signed| BASE64.encode(signed.signature.0)),
-            signbytes: signed.map(|signed| hex::encode_upper(&signed.bytes)),
-        }
-    }
-
-    fn from_file(file: &StateFile) -> Result<Self, Fault> {
-        let height = file.height.parse().ok().filter(|height| *height <= HEIGHT_MAX);
-        let height = height.ok_or(("height", format!("{:?} is no height", file.height)))?;
-        let round = u32::try_from(file.round).ok().filter(|round| *round <= ROUND_MAX);
-        let round = round.ok_or(("round", format!("{} is no round", file.round)))?;
-        let step = match file.step {
-            0 => None,
-            1 => Some(Step::Propose),
-            2 => Some(Step::Prevote),
-            3 => Some(Step::Precommit),
-            other => return Err(("step", format!("{other} is none of 0, 1, 2 and 3"))),
-        };
-        let signed = signed_bytes(file)?;
-        let Some(step) = step else {
-            return match (height, round, signed) {
-                (0, 0, None) => Ok(Self::default()),
-                _ => Err(("step", "0 is for a key that never signed".into())),
-            };
-        };
-        let position = Position { height: Height(height), round: Round(round), step };
-        if let Some(signed) = &signed {
-            let reading = sign_bytes::read(&signed.bytes)
-                .ok_or(("signbytes", "are no vote and no proposal".to_string()))?;
-            let (height, round, step) = (reading.height, reading.round, Step::of(reading.subject));
-            let written = Position { height, round, step };
-            if written != position {
-                return Err(("signbytes", format!("are of {written}, the file is of {position}")));
-            }
-        }
-        Ok(Self { position: Some(position), signed })
-    }
+    Ok(LastSigned { position: Some(position), signed })
 }
 
 fn number(step: Step) -> i64 {

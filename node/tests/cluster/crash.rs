@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 
 use execution::Point;
-use node::signer::{LastSigned, Position, SignedBytes, Step};
+use node::signer::state_file;
 use rustix::process::Signal;
+use types::guard::{LastSigned, Position, SignedBytes, Step};
 
 use crate::checks::{Chain, end_and_check};
 use crate::client::Committed;
@@ -50,7 +51,7 @@ impl Memory {
         });
         assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{place}: {status}");
         let file = network.home(index).join("data/priv_validator_state.json");
-        let last = LastSigned::load(&file).expect("it is whole, whatever happened");
+        let last = state_file::load(&file).expect("it is whole, whatever happened");
         self.signed.push(last.expect("it is there"));
     }
 

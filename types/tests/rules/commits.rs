@@ -277,7 +277,7 @@ fn extensions_are_there_where_they_are_enabled_and_rightly_signed() {
     let mut case = case();
     case.vote_nil(0);
     let verify = |commit: &ExtendedCommit, enabled| {
-        commit.verify(&chain_id(), &case.set, HEIGHT, &id(), enabled)
+        commit.verify(&chain_id(), &case.set, (HEIGHT, &id()), enabled, &mut Remembered::default())
     };
     let right = extended(&case);
     assert_eq!(verify(&right, true), Ok(()));
@@ -328,7 +328,7 @@ fn block_ids_differ_in_every_field() {
 fn what_is_remembered_changes_no_verdict() {
     let mut remembered = Remembered::default();
     let mut case = case();
-    let at = (HEIGHT, &id());
+    let at = (HEIGHT, &id(), Demand::Full);
     for _ in 0..2 {
         let known = case.commit.verify_remembering(&chain_id(), &case.set, at, &mut remembered);
         assert_eq!(known, Ok(()));
@@ -340,4 +340,23 @@ fn what_is_remembered_changes_no_verdict() {
         assert_eq!(known, case.wrong(2));
         assert_eq!(known, case.verify(Demand::Full));
     }
+}
+
+#[test]
+fn mocked_signatures_are_judged_by_whose_they_are() {
+    let mut case = case();
+    let mut mocked = Remembered::mocked(|key, signature| signature.0[..32] == key.0);
+    let at = (HEIGHT, &id(), Demand::Full);
+    let real = case.commit.verify_remembering(&chain_id(), &case.set, at, &mut mocked);
+    assert_eq!(real, case.wrong(0), "a real signature is no mock");
+    for (validator, entry) in case.set.validators().iter().zip(&mut case.commit.signatures) {
+        let CommitSig::Commit { signature, .. } = entry else { panic!("all voted for the block") };
+        signature.0[..32].copy_from_slice(&validator.public_key.0);
+    }
+    let mock = case.commit.verify_remembering(&chain_id(), &case.set, at, &mut mocked);
+    assert_eq!(mock, Ok(()));
+    case.spoil(2);
+    let spoiled = case.commit.verify_remembering(&chain_id(), &case.set, at, &mut mocked);
+    assert_eq!(spoiled, case.wrong(2));
+    assert_eq!(case.verify(Demand::Full), case.wrong(0), "the curve is not fooled");
 }

@@ -78,6 +78,12 @@ impl Case {
         let refused = Verdict::Refused(Offence::BadSignature);
         let trusting = self.keyring.screen(message.clone(), |_, _| true);
         let doubting = self.keyring.screen(message.clone(), |_, _| false);
+        for (judge, screened) in
+            [((|_, _| true) as types::verified::MockJudge, &trusting), (|_, _| false, &doubting)]
+        {
+            let mut mocked = Remembered::mocked(judge);
+            assert_eq!(&self.keyring.verify(vec![message.clone()], &mut mocked)[0], screened);
+        }
         if let Verdict::Verified(screened) = &trusting {
             assert_eq!(screened.get(), message);
             assert!([&trusting, &refused].contains(&verdict), "{verdict:?}");

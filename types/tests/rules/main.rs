@@ -7,6 +7,7 @@ mod network;
 
 mod chain;
 mod commits;
+mod guard;
 mod keyring;
 mod light_client;
 mod misbehaviour;

@@ -2,6 +2,7 @@
 
 use types::chain_state::BlockError;
 use types::evidence::EvidenceContext;
+use types::verified::Remembered;
 use types::{
     AppHash, Block, BlockId, Commit, CommitSig, DuplicateVoteEvidence, Evidence, EvidenceError,
     Hash, Header, Height, LightBlock, LightClientAttackEvidence, Round, SignedHeader, Time,
@@ -33,7 +34,7 @@ fn verify(network: &Network, evidence: &Evidence, trusted: u64) -> Result<(), Ev
         block_time: at.signed_header.header.time,
         trusted: Some(&light_block(network, trusted).signed_header),
     };
-    evidence.verify(&context)
+    evidence.verify(&context, &mut Remembered::default())
 }
 
 /// Two votes of validator 0 of the set, at height 3, in one round.
@@ -313,7 +314,7 @@ fn attack_needs_a_conflict_and_enough_signers() {
         trusted: None,
     };
     let evidence = Evidence::LightClientAttack(Box::new(evidence));
-    assert!(invalid(&evidence.verify(&context)));
+    assert!(invalid(&evidence.verify(&context, &mut Remembered::default())));
 }
 
 /// A block with this evidence, checked by the state before it.
