@@ -3,17 +3,14 @@
 # Everything else is Rust and comes with cargo.
 set -eu
 
+# Not libclang-cpp, which is another library and often there alone.
+is_libclang='libclang([-.][0-9.]+)?\.(so|dylib)'
+
 has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
-    # Not libclang-cpp, which LLVM brings along and which bindgen cannot use.
-    ldconfig -p 2>/dev/null | grep -Eq 'libclang(-[0-9.]+)?\.so' && return 0
-    for lib in /usr/lib/llvm-*/lib/libclang.so* /usr/lib/llvm-*/lib/libclang-[0-9]*.so* \
-        /usr/lib/*/libclang.so* /usr/lib/*/libclang-[0-9]*.so* /usr/lib64/libclang.so* \
-        /usr/lib/libclang.so* /opt/homebrew/opt/llvm/lib/libclang.dylib \
-        /Library/Developer/CommandLineTools/usr/lib/libclang.dylib; do
-        [ -e "$lib" ] && return 0
-    done
-    return 1
+    ldconfig -p 2>/dev/null | grep -Eq "$is_libclang" && return 0
+    ls /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /opt/homebrew/opt/llvm/lib \
+        /Library/Developer/CommandLineTools/usr/lib 2>/dev/null | grep -Eq "^$is_libclang"
 }
 
 missing=""

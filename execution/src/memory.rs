@@ -1,18 +1,14 @@
 //! Signatures that were found right, for all in a node who check some: a precommit is checked once,
 //! not again in the next block's last commit.
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "two threads of a node share it, held for one batch"
-)]
-use std::sync::Mutex;
-use std::sync::{Arc, MutexGuard, PoisonError};
+#![expect(clippy::disallowed_types, reason = "two threads of a node share it")]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use types::verified::Remembered;
 
 /// Signatures that were found right. Cloning shares them.
 #[derive(Clone, Default)]
-#[expect(clippy::disallowed_types, reason = "two threads of a node share it, held for one batch")]
 pub struct SharedMemory {
     remembered: Arc<Mutex<Remembered>>,
 }

@@ -10,6 +10,7 @@ pub mod key_value;
 pub mod schema;
 
 pub mod memory;
+#[cfg(feature = "rocks")]
 pub mod rocks;
 pub mod version;
 

@@ -1,5 +1,6 @@
 //! `Store` reads; `Step` gathers what is to be kept and writes it in one go.
 
+#[cfg(feature = "rocks")]
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,8 +12,10 @@ use crate::error::StorageError;
 use crate::key_value::{Batch, Durable, KeyValue, Order, Row, Span};
 use crate::memory::Memory;
 use crate::records::next_sequence;
+#[cfg(feature = "rocks")]
 use crate::rocks::Rocks;
 use crate::schema::{Column, GENESIS_KEY};
+#[cfg(feature = "rocks")]
 use crate::version::{ChainIdentity, claim};
 
 /// All that a node keeps. Cloning shares it; every thread may read, one at a time writes.
@@ -56,6 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// If the folder is another chain's, a later format's, in use, or broken. Then it is as it was.
+    #[cfg(feature = "rocks")]
     pub fn open(folder: &Path, identity: &ChainIdentity) -> Result<Self, StorageError> {
         let rows = Rocks::open(&claim(folder, identity)?)?;
         Self::over(Arc::new(rows))

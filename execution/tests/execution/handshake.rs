@@ -8,13 +8,12 @@ use apps::KvStore;
 use execution::executor::finalize;
 use execution::handshake;
 use execution::watch::Unwatched;
-use storage::{Durable, Memory, Store};
-use types::genesis::GenesisValidator;
+use storage::{Durable, Store};
 use types::{
-    AppHash, ChainId, ChainState, Commit, CommitSig, ConsensusParams, ExtendedCommit, Genesis,
-    Height, PrivateKey, Round, Signature, Time, Tx, VotingPower,
+    AppHash, ChainState, Commit, CommitSig, ExtendedCommit, Genesis, Round, Signature, Time, Tx,
 };
-use zeroize::Zeroizing;
+
+use crate::chain::{disk, genesis, key};
 
 /// A chain of one validator with its store; applications come and go.
 struct Chain {
@@ -32,27 +31,10 @@ enum Reached {
     State,
 }
 
-fn key() -> PrivateKey {
-    PrivateKey::from_seed(&Zeroizing::new([7; 32]))
-}
-
 impl Chain {
     fn begin(application: &Arc<KvStore>) -> Self {
-        let validator = GenesisValidator {
-            public_key: key().public_key(),
-            power: VotingPower(10),
-            name: String::new(),
-        };
-        let genesis = Genesis {
-            genesis_time: Time::from_unix(1_000, 0).expect("within the calendar"),
-            chain_id: ChainId::new("handshake").expect("short enough"),
-            initial_height: Height(1),
-            params: ConsensusParams::default(),
-            validators: vec![validator],
-            app_hash: AppHash::default(),
-            app_state: String::new(),
-        };
-        let store = Store::in_memory(Arc::new(Memory::default())).expect("it is empty");
+        let genesis = genesis();
+        let (_, store) = disk();
         let state =
             handshake::run(&**application, &store, &genesis, &Unwatched).expect("a new chain");
         Self { genesis, store, state }

@@ -1,72 +1,19 @@
 //! Barriers: what is to be kept is written with the first of them, and is durable behind it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use consensus::{Output, Record, Timeout, Wait};
-use execution::{KeepError, Keeping, Point, Stopped, Watch};
+use execution::{KeepError, Keeping, Point, Stopped};
 use storage::{Memory, Store};
-use types::genesis::GenesisValidator;
-use types::{
-    AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, PublicKey, Round, Time,
-    VotingPower,
-};
+use types::{Height, Round};
+
+use crate::chain::{Diary, disk, first_state};
 
 const HEIGHT: Height = Height(1);
-
-/// Notes what is passed, and ends the node at one place.
-#[derive(Default)]
-struct Diary {
-    passed: Mutex<Vec<&'static str>>,
-    end: Option<Point>,
-}
-
-impl Watch for Diary {
-    fn pass(&self, point: Point) -> Result<(), Stopped> {
-        self.passed.lock().unwrap().push(point.name());
-        if self.end == Some(point) { Err(Stopped { point }) } else { Ok(()) }
-    }
-
-    fn synced(&self) {
-        self.passed.lock().unwrap().push("synced");
-    }
-}
-
-impl Diary {
-    fn ending(end: Point) -> Self {
-        Self { end: Some(end), ..Self::default() }
-    }
-
-    fn passed(&self) -> Vec<&'static str> {
-        self.passed.lock().unwrap().clone()
-    }
-}
 
 fn record(round: u32) -> Output {
     let wait = Wait::Propose;
     Output::Record(Record::Timeout(Timeout { height: HEIGHT, round: Round(round), wait }))
-}
-
-fn state() -> Arc<ChainState> {
-    let genesis = Genesis {
-        genesis_time: Time::from_unix(1_000, 0).unwrap(),
-        chain_id: ChainId::new("keeping").unwrap(),
-        initial_height: HEIGHT,
-        params: ConsensusParams::default(),
-        validators: vec![GenesisValidator {
-            public_key: PublicKey([1; 32]),
-            power: VotingPower(10),
-            name: String::new(),
-        }],
-        app_hash: AppHash::default(),
-        app_state: String::new(),
-    };
-    Arc::new(ChainState::after_init_chain(&genesis, &[], None, AppHash::default(), 1).unwrap())
-}
-
-fn disk() -> (Arc<Memory>, Store) {
-    let memory = Arc::new(Memory::default());
-    let store = Store::in_memory(Arc::clone(&memory)).unwrap();
-    (memory, store)
 }
 
 /// How many records a loss of power leaves.
@@ -92,12 +39,12 @@ fn all_that_a_turn_keeps_is_durable_behind_its_first_barrier() {
     assert!(!keeping.is_empty() && !keeping.has_decision());
     keeping.barrier(&store, &diary).unwrap();
     assert!(keeping.is_empty());
-    assert_eq!(diary.passed(), ["before-persist", "synced", "after-persist"]);
+    assert_eq!(diary.entries(), ["before-persist", "synced", "after-persist"]);
     assert_eq!(records_left(&memory), 2);
     // Nothing is written or passed where nothing is held.
     keeping.barrier(&store, &diary).unwrap();
     keeping.settle(&store, &diary).unwrap();
-    assert_eq!(diary.passed().len(), 3);
+    assert_eq!(diary.entries().len(), 3);
 }
 
 #[test]
@@ -116,19 +63,19 @@ fn a_node_that_ends_at_a_barrier_has_kept_all_of_it_or_nothing() {
 fn a_new_state_is_readable_after_its_turn_and_durable_behind_the_next_barrier() {
     let (memory, store) = disk();
     let (mut keeping, diary) = (Keeping::default(), Diary::default());
-    keeping.take(vec![Output::KeepState(state())]);
+    keeping.take(vec![Output::KeepState(first_state())]);
     assert!(keeping.state().is_some());
     keeping.settle(&store, &diary).unwrap();
-    assert_eq!(diary.passed(), ["after-state"]);
-    assert_eq!(store.state().unwrap(), Some((*state()).clone()));
+    assert_eq!(diary.entries(), ["after-state"]);
+    assert_eq!(store.state().unwrap(), Some((*first_state()).clone()));
     memory.lose_unsynced();
     assert_eq!(store.state().unwrap(), None, "it needs no sync of its own");
 
-    keeping.take(vec![Output::KeepState(state()), record(0)]);
+    keeping.take(vec![Output::KeepState(first_state()), record(0)]);
     keeping.barrier(&store, &diary).unwrap();
     keeping.settle(&store, &diary).unwrap();
     let passed = ["after-state", "before-persist", "synced", "after-persist", "after-state"];
-    assert_eq!(diary.passed(), passed);
+    assert_eq!(diary.entries(), passed);
     memory.lose_unsynced();
-    assert_eq!(store.state().unwrap(), Some((*state()).clone()));
+    assert_eq!(store.state().unwrap(), Some((*first_state()).clone()));
 }
