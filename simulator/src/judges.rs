@@ -31,7 +31,7 @@ impl Judges {
         Self {
             failure: None,
             now: Moment::START,
-            honest: plan.members.iter().map(|member| member.vices.is_empty()).collect(),
+            honest: (0..plan.members.len()).map(|it| plan.is_honest(it)).collect(),
             agreement: Agreement::default(),
             signatures: Signatures::default(),
         }
@@ -75,6 +75,11 @@ impl Judges {
                 false
             }
         }
+    }
+
+    /// A member's data folder was wiped: it decides all heights again.
+    pub fn wiped(&mut self, member: usize) {
+        self.agreement.wiped(member);
     }
 
     /// A member sends a message.

@@ -69,10 +69,14 @@ impl Clock {
         Time::from_unix_nanos(nanos).expect("a world lasts hours, not millennia")
     }
 
-    /// How long it really takes until this clock has moved by `span`.
+    /// How long it really takes until this clock has moved by `span`, and never less: whoever was
+    /// woken too early would ask for the rest again and again, at the same moment.
     pub fn wait(self, span: Duration) -> Duration {
+        if self.drift_ppm == 0 {
+            return span;
+        }
         let rate = u128::try_from(1_000_000 + self.drift_ppm.max(-999_999)).expect("above zero");
-        let nanos = span.as_nanos() * 1_000_000 / rate;
+        let nanos = (span.as_nanos() * 1_000_000).div_ceil(rate) + 1;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
@@ -80,4 +84,25 @@ impl Clock {
 /// When the chain's genesis was, by a perfect clock: ten seconds before the world begins.
 pub fn genesis_time() -> Time {
     Time::from_unix(WORLD_BEGINS_SECONDS - 10, 0).expect("within the calendar")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_woken_before_their_clock_says_so() {
+        for drift_ppm in [-50_000, -7, -1, 0, 1, 13, 50_000] {
+            let clock = Clock { skew_nanos: 17, drift_ppm };
+            for (begin, span) in [(0, 1), (999_999, 1), (123_456_789, 3), (5, 1_000_000_007)] {
+                let wait = clock.wait(Duration::from_nanos(span));
+                let (then, now) =
+                    (clock.read(Moment(begin).after(wait)), clock.read(Moment(begin)));
+                assert!(
+                    Duration::from_nanos(span) <= then.since(now),
+                    "{drift_ppm} {begin} {span}"
+                );
+            }
+        }
+    }
 }

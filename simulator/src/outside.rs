@@ -26,6 +26,17 @@ pub enum Happening {
         /// What.
         message: Message,
     },
+    /// A message that had to wait for its receiver's line is through it.
+    Land {
+        /// From whom.
+        from: usize,
+        /// At whom.
+        to: usize,
+        /// On which of their connections.
+        connection: u32,
+        /// What.
+        message: Message,
+    },
     /// Something happens to a member in one of its lives.
     Inside {
         /// Whose.
@@ -37,8 +48,34 @@ pub enum Happening {
     },
     /// A fault of the plan begins.
     Begin(usize),
+    /// A fault of the plan that comes and goes is there, or not.
+    Toggle(usize),
     /// A fault of the plan ends.
     End(usize),
+    /// Peers find out that a member has stopped in this life, or does not run.
+    Notice {
+        /// Who.
+        member: usize,
+        /// In which of its lives.
+        life: u32,
+    },
+}
+
+/// What the world has to do for a member that cannot do it itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// It has stopped, because of a fault of the plan.
+    Stopped {
+        /// Who.
+        member: usize,
+        /// Which fault; none if it was no fault of the plan.
+        fault: Option<usize>,
+    },
+    /// It follows the chain without voting, and may vote again once it is restarted.
+    MayVote {
+        /// Who.
+        member: usize,
+    },
 }
 
 /// What happens inside a member.
@@ -70,6 +107,8 @@ pub struct Outside {
     pub word: Word,
     /// Who looks on.
     pub judges: Judges,
+    /// What members want done.
+    pub notes: Vec<Note>,
     /// What was counted.
     pub counts: Counts,
     /// Names the history.

@@ -1,7 +1,17 @@
 //! A seed as a plan: everything about a run that chance decides before it begins, as plain values
 //! that can be printed, stored, shrunk and run again.
 
+pub mod bounds;
+pub mod draw;
+pub mod fault;
+pub mod network;
+pub mod shape;
+
 use serde::{Deserialize, Serialize};
+
+pub use fault::{Fault, FaultClass, FaultKind, SignerFate};
+pub use network::{Bandwidth, Distances, LatencyTable, NetworkPlan};
+pub use shape::{Shape, ShapeError};
 
 /// The version of plans and traces. Another version's histories cannot be repeated.
 pub const PLAN_VERSION: u32 = 1;
@@ -62,65 +72,6 @@ impl Vice {
     pub const ALL: [Vice; 1] = [Vice::Silent];
 }
 
-/// How messages travel while nothing is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkPlan {
-    /// What every message takes at least, in microseconds.
-    pub delay_micros: u64,
-    /// At most so much is added, by chance.
-    pub jitter_micros: u64,
-    /// Messages of one link arrive in the order in which they were sent.
-    pub ordered: bool,
-}
-
-/// Something that goes wrong for a while.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// When it begins, in milliseconds of the world.
-    pub at_ms: u64,
-    /// How long it lasts.
-    pub lasts_ms: u64,
-    /// What it is.
-    pub kind: FaultKind,
-}
-
-/// What goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultKind {
-    /// The power of a member is cut, and comes back at the end of the fault.
-    Crash {
-        /// Who.
-        member: usize,
-        /// It happens after so many further outputs rather than at once.
-        after_outputs: Option<u64>,
-    },
-    /// Messages are lost.
-    Loss {
-        /// Of a thousand.
-        permille: u64,
-    },
-    /// Messages arrive twice.
-    Duplicate {
-        /// Of a thousand.
-        permille: u64,
-    },
-    /// Messages take longer by up to so much, so that they overtake each other.
-    Delay {
-        /// In milliseconds.
-        millis: u64,
-    },
-    /// The members are split into groups that cannot hear each other.
-    Partition {
-        /// The group of each member.
-        groups: Vec<u8>,
-        /// Whether the connections break, or the messages are lost in silence.
-        told: bool,
-    },
-}
-
 /// How long the machine takes, and what the application wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,6 +106,10 @@ pub struct WaitsPlan {
     pub commit: u64,
     /// Until what may have been lost is offered again.
     pub gossip: u64,
+    /// Until what others made is relayed.
+    pub relay: u64,
+    /// Until a block that was asked for is asked of another peer.
+    pub catch_up: u64,
 }
 
 impl Plan {
@@ -168,7 +123,15 @@ impl Plan {
             powers: powers.to_vec(),
             members: (0..powers.len()).map(honest).collect(),
             heights,
-            network: NetworkPlan { delay_micros: 500, jitter_micros: 0, ordered: true },
+            network: NetworkPlan {
+                delay_micros: 500,
+                jitter_micros: 0,
+                ordered: true,
+                distances: Distances::default(),
+                bandwidth: None,
+                links: None,
+                silence_ms: 0,
+            },
             faults: vec![],
             machine: MachinePlan {
                 sync_micros: 0,
@@ -185,6 +148,8 @@ impl Plan {
                 delta: 500,
                 commit: 0,
                 gossip: 500,
+                relay: 50,
+                catch_up: 5000,
             },
             real_signatures: false,
         }
@@ -193,5 +158,37 @@ impl Plan {
     /// When the last fault is over, in milliseconds of the world.
     pub fn heals_at_ms(&self) -> u64 {
         self.faults.iter().map(|it| it.at_ms.saturating_add(it.lasts_ms)).max().unwrap_or(0)
+    }
+
+    /// Whether a member follows the protocol all the time. One that forgets what it has signed
+    /// does not.
+    pub fn is_honest(&self, member: usize) -> bool {
+        let forgets = |fault: &Fault| {
+            let lost = FaultKind::Wipe { member, signer: SignerFate::Lost };
+            fault.kind == lost
+        };
+        self.members[member].vices.is_empty() && !self.faults.iter().any(forgets)
+    }
+
+    /// Whether Byzantine members have less than a third of the power at every height: then no two
+    /// honest members may decide differently, and all get on once the faults are over. Otherwise
+    /// judges can only hold the guilty to account.
+    pub fn is_safe(&self) -> bool {
+        let byzantine = |key: usize| {
+            let holds = |&member: &usize| self.members[member].key == Some(key);
+            let mut holders = (0..self.members.len()).filter(holds);
+            holders.clone().nth(1).is_some() || holders.any(|member| !self.is_honest(member))
+        };
+        // Updates make a power greater by at most one.
+        let grows = u64::from(self.machine.updates_every.is_some());
+        let (mut bad, mut good) = (0_u64, 0_u64);
+        for (key, &power) in self.powers.iter().enumerate() {
+            if byzantine(key) {
+                bad = bad.saturating_add(power + grows);
+            } else {
+                good = good.saturating_add(power);
+            }
+        }
+        u128::from(bad) * 3 < u128::from(bad) + u128::from(good)
     }
 }

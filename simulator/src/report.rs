@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use types::Message;
 
 use crate::moment::Moment;
+use crate::plan::FaultClass;
 
 /// A judge's verdict: something happened that must not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,14 +44,25 @@ pub struct Counts {
     pub rounds: u64,
     /// Messages sent, by kind.
     pub messages: BTreeMap<&'static str, u64>,
-    /// Faults that began, by kind.
+    /// Faults that began, by class.
     pub faults: BTreeMap<&'static str, u64>,
+    /// What faults have hit, by class: messages, connections, processes.
+    pub hits: BTreeMap<&'static str, u64>,
+    /// Messages that did not fit through a line and were dropped.
+    pub dropped: u64,
 }
 
 impl Counts {
     /// A message was sent.
     pub fn sent(&mut self, message: &Message) {
         *self.messages.entry(kind(message)).or_default() += 1;
+    }
+
+    /// A fault has hit something so many times.
+    pub fn hit(&mut self, class: FaultClass, times: u64) {
+        if 0 < times {
+            *self.hits.entry(class.name()).or_default() += times;
+        }
     }
 
     /// What was counted in another run, too.
@@ -64,6 +76,10 @@ impl Counts {
         for (kind, count) in &other.faults {
             *self.faults.entry(kind).or_default() += count;
         }
+        for (kind, count) in &other.hits {
+            *self.hits.entry(kind).or_default() += count;
+        }
+        self.dropped += other.dropped;
     }
 }
 

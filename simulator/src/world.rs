@@ -8,20 +8,17 @@ use types::genesis::GenesisValidator;
 use types::{AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, Message, VotingPower};
 
 use crate::curves::Curves;
+use crate::faults::Course;
 use crate::judges::Judges;
 use crate::member::Member;
 use crate::member::light::Word;
 use crate::moment::{Moment, genesis_time};
-use crate::network::Network;
+use crate::network::{Link, Network, size};
 use crate::outside::{Happening, Inside, Outside};
-use crate::plan::Plan;
+use crate::plan::{FaultClass, Plan, bounds};
 use crate::queue::Queue;
 use crate::report::{Counts, Digest, Failure, Report};
 
-/// Virtual time within which everybody must have caught up after the last fault is over.
-const RECOVERY_MS_MAX: u64 = 120_000;
-/// And within which each height beyond that must be decided.
-const HEIGHT_MS_MAX: u64 = 30_000;
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
 
@@ -31,6 +28,10 @@ pub struct World {
     pub(crate) outside: Outside,
     /// Faults of the plan that are not over.
     pub(crate) faults_left: usize,
+    /// What each fault of the plan does just now.
+    pub(crate) under_way: Vec<Course>,
+    /// The state of the chain before its first block.
+    pub(crate) genesis: Arc<ChainState>,
     /// The height that all honest members must reach, once the last fault is over, and by when.
     goal: Option<(u64, Moment)>,
     honest: Vec<usize>,
@@ -51,6 +52,7 @@ impl World {
             word: Word::new(&plan, &curves),
             curves,
             judges: Judges::new(&plan),
+            notes: vec![],
             counts: Counts::default(),
             digest: Digest::default(),
             plan: plan.clone(),
@@ -58,9 +60,12 @@ impl World {
         let count = plan.members.len();
         let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
         let members: Vec<Member> = (0..count).map(member).collect();
-        let honest = (0..count).filter(|&it| plan.members[it].vices.is_empty()).collect();
+        let honest = (0..count).filter(|&it| plan.is_honest(it)).collect();
         let faults_left = plan.faults.len();
-        let mut world = Self { members, outside, faults_left, goal: None, honest };
+        let under_way = vec![Course::default(); faults_left];
+        let genesis = state;
+        let goal = None;
+        let mut world = Self { members, outside, faults_left, under_way, genesis, goal, honest };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -69,9 +74,11 @@ impl World {
 
     /// Lets everything happen.
     pub fn run(mut self) -> Report {
-        for number in 0..self.members.len() {
-            self.power_on(number);
+        for member in &mut self.members {
+            member.start(&mut self.outside);
         }
+        self.connect_all();
+        self.heed_notes();
         self.set_goal();
         while !self.is_over() {
             let Some((at, what)) = self.outside.queue.pop() else {
@@ -83,7 +90,11 @@ impl World {
             self.outside.counts.events += 1;
             self.happen(what);
         }
-        let Outside { judges, counts, digest, now, .. } = self.outside;
+        let Outside { judges, mut counts, digest, now, network, .. } = self.outside;
+        for (class, hits) in FaultClass::all().zip(network.hits()) {
+            counts.hit(class, *hits);
+        }
+        counts.dropped += network.dropped();
         let failure = judges.failure().cloned();
         Report { failure, digest: digest.finish(), counts, lasted: now }
     }
@@ -102,6 +113,10 @@ impl World {
             return true;
         }
         if by < self.outside.now {
+            if !self.outside.plan.is_safe() {
+                // Who has a third of the power may stop the others for ever.
+                return true;
+            }
             let heights: Vec<u64> = self.members.iter().map(Member::height).collect();
             self.fail("liveness", format!("heights are {heights:?}, all should be at {height}"));
             return true;
@@ -117,12 +132,16 @@ impl World {
         let now = self.outside.now;
         match what {
             Happening::Arrive { from, to, connection, message } => {
-                self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
-                if self.outside.network.connection(from, to) == Some(connection) {
-                    let peer = self.outside.network.peer_id(to, from);
-                    let peer = peer.expect("they are connected");
-                    self.members[to].receive(&mut self.outside, peer, message);
+                let network = &mut self.outside.network;
+                if network.has_lines() && network.connection(from, to) == Some(connection) {
+                    let Some(at) = network.land(now, to, size::of(&message)) else { return };
+                    let land = Happening::Land { from, to, connection, message };
+                    return self.outside.queue.push(at, land);
                 }
+                self.arrive((from, to), connection, message);
+            }
+            Happening::Land { from, to, connection, message } => {
+                self.arrive((from, to), connection, message);
             }
             Happening::Inside { member, life, event } => {
                 if self.members[member].life() != life {
@@ -144,8 +163,26 @@ impl World {
                 self.outside.digest.add(now, &[4, number(index)]);
                 self.end(index);
             }
+            Happening::Toggle(index) => {
+                self.outside.digest.add(now, &[5, number(index)]);
+                self.toggle(index);
+            }
+            Happening::Notice { member, life } => {
+                self.outside.digest.add(now, &[6, number(member)]);
+                self.notice(member, life);
+            }
         }
-        self.notice_crashes();
+        self.heed_notes();
+    }
+
+    fn arrive(&mut self, (from, to): Link, connection: u32, message: Message) {
+        let now = self.outside.now;
+        self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
+        if self.outside.network.connection(from, to) == Some(connection) {
+            let peer = self.outside.network.peer_id(to, from);
+            let peer = peer.expect("they are connected");
+            self.members[to].receive(&mut self.outside, peer, message);
+        }
     }
 
     /// Once the last fault is over, everybody must get on.
@@ -156,15 +193,15 @@ impl World {
         let height = |&it: &usize| self.members[it].height();
         let highest = self.honest.iter().map(height).max().unwrap_or(0);
         let lowest = self.honest.iter().map(height).min().unwrap_or(0);
-        let goal = self.outside.plan.heights.max(highest + 3);
-        let heights_ms = (goal - lowest).saturating_mul(HEIGHT_MS_MAX);
-        let within = Moment::from_millis(RECOVERY_MS_MAX + heights_ms);
+        let plan = &self.outside.plan;
+        let goal = plan.heights.max(highest + 3);
+        let within = Moment::from_millis(bounds::recovery_ms(plan, goal - lowest));
         self.goal = Some((goal, self.outside.now.after_nanos(within.0)));
     }
 
     pub(crate) fn connect_all(&mut self) {
         for (a, b) in pairs(self.members.len()) {
-            let both = self.members[a].is_running() && self.members[b].is_running();
+            let both = self.members[a].is_awake() && self.members[b].is_awake();
             if both && self.outside.network.connect(a, b) {
                 for (one, other) in [(a, b), (b, a)] {
                     let peer = self.outside.network.peer_id(one, other);

@@ -31,4 +31,9 @@ impl Agreement {
         }
         Ok(first == member)
     }
+
+    /// A member's disk is empty again.
+    pub fn wiped(&mut self, member: usize) {
+        self.tips.remove(&member);
+    }
 }

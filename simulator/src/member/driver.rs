@@ -8,6 +8,7 @@ use consensus::{Announcement, Decided, Input, Output, Question, Recipients, Sign
 use types::{Height, Message, PeerId};
 
 use super::Member;
+use super::trouble::{Ending, Stop};
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
@@ -22,13 +23,17 @@ struct Turn {
     answered: VecDeque<Input>,
 }
 
-/// The power was cut in the midst of it.
-struct Crashed;
+/// Most messages that wait for the replica's thread; more are dropped.
+const INPUTS_MAX: usize = 8192;
 
 impl Member {
     /// Something happens to it. It is taken in at once, or when the thread is free.
     pub fn hear(&mut self, outside: &mut Outside, input: Input) {
         let Some(running) = &mut self.running else { return };
+        if INPUTS_MAX <= running.inbox.len() && matches!(input, Input::Received { .. }) {
+            outside.counts.dropped += 1;
+            return;
+        }
         running.inbox.push_back(input);
         self.work(outside);
     }
@@ -51,10 +56,10 @@ impl Member {
     }
 
     /// Takes in what has come, if the thread is free.
-    fn work(&mut self, outside: &mut Outside) {
+    pub(super) fn work(&mut self, outside: &mut Outside) {
         let (number, life) = (self.number, self.life);
         let Some(running) = &mut self.running else { return };
-        if running.inbox.is_empty() || running.waking {
+        if running.inbox.is_empty() || running.waking || running.paused {
             return;
         }
         if outside.now < running.busy_until {
@@ -77,8 +82,8 @@ impl Member {
     /// Carries out all outputs, and what follows from answers that come at once.
     pub(super) fn go_on(&mut self, outside: &mut Outside, outputs: Vec<Output>) {
         let mut turn = Turn { at: outside.now, answered: VecDeque::new() };
-        if self.carry_out_all(outside, &mut turn, outputs).is_err() {
-            return self.crash(outside);
+        if let Err(stop) = self.carry_out_all(outside, &mut turn, outputs) {
+            return self.stop(outside, stop);
         }
         if let Some(running) = &mut self.running {
             running.busy_until = turn.at;
@@ -90,7 +95,7 @@ impl Member {
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), Crashed> {
+    ) -> Result<(), Stop> {
         self.carry_out(outside, turn, outputs)?;
         let mut outputs = Vec::new();
         while let Some(input) = turn.answered.pop_front() {
@@ -111,7 +116,7 @@ impl Member {
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), Crashed> {
+    ) -> Result<(), Stop> {
         let mut acts = Vec::with_capacity(outputs.len());
         let mut executed = false;
         let Some(running) = &mut self.running else { return Ok(()) };
@@ -124,6 +129,7 @@ impl Member {
                 Output::KeepState(state) => {
                     running.height = state.last_height();
                     executed = true;
+                    self.restrained.release(self.number, &state, &mut outside.notes);
                     running.keeping.push(Output::KeepState(state));
                 }
                 other => acts.push(other),
@@ -134,36 +140,20 @@ impl Member {
             self.act(outside, turn, output)?;
         }
         if executed {
-            self.write(outside, false);
+            self.write(outside, false)?;
         }
         Ok(())
     }
 
-    /// Whether the power stays on for one more output.
-    fn live_on(&mut self) -> Result<(), Crashed> {
-        match &mut self.doom {
-            Some(0) => Err(Crashed),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn act(
-        &mut self,
-        outside: &mut Outside,
-        turn: &mut Turn,
-        output: Output,
-    ) -> Result<(), Crashed> {
+    fn act(&mut self, outside: &mut Outside, turn: &mut Turn, output: Output) -> Result<(), Stop> {
         let Some(running) = &mut self.running else { return Ok(()) };
         match output {
             Output::Persist => {
                 if !running.keeping.is_empty() {
                     self.live_on()?;
-                    self.write(outside, true);
-                    turn.at = turn.at.after(micros(outside.plan.machine.sync_micros));
+                    self.write(outside, true)?;
+                    let sync_micros = outside.plan.machine.sync_micros;
+                    turn.at = turn.at.after(micros(sync_micros + self.trouble.sync_micros));
                     self.live_on()?;
                 }
             }
@@ -212,12 +202,20 @@ impl Member {
     }
 
     /// Writes what is to be kept; with `durable`, and all that was written before, for good.
-    fn write(&mut self, outside: &mut Outside, durable: bool) {
-        let Some(running) = &mut self.running else { return };
+    fn write(&mut self, outside: &mut Outside, durable: bool) -> Result<(), Stop> {
+        let Some(running) = &mut self.running else { return Ok(()) };
         let write = std::mem::take(&mut running.keeping);
+        if let Some(fault) = self.trouble.full {
+            return Err(Stop { ending: Ending::Killed, fault });
+        }
+        if let (true, Some(fault)) = (durable, self.trouble.sync_fails) {
+            self.disk.write(write, false);
+            return Err(Stop { ending: Ending::PowerCut, fault });
+        }
         for decided in self.disk.write(write, durable) {
             self.judge_decided(outside, &decided);
         }
+        Ok(())
     }
 
     pub(super) fn judge_decided(&self, outside: &mut Outside, decided: &Decided) {
@@ -236,7 +234,8 @@ impl Member {
                 }
             }
             Recipients::All => {
-                for to in outside.network.peers(self.number) {
+                for place in 0..outside.network.peers(self.number).len() {
+                    let to = outside.network.peers(self.number)[place];
                     outside.send(at, self.number, to, message);
                 }
             }

@@ -16,7 +16,7 @@ use crate::curves::Curves;
 use crate::plan::{MachinePlan, Plan};
 
 /// Blocks that a light disk keeps.
-const BLOCKS_MAX: usize = 500;
+const BLOCKS_MAX: usize = 4096;
 
 /// What a disk holds.
 #[derive(Clone, Debug)]
@@ -70,6 +70,11 @@ impl Light {
         let mut unsynced = std::mem::take(&mut self.unsynced);
         unsynced.truncate(taken);
         unsynced.into_iter().filter_map(|write| self.rows.apply(write)).collect()
+    }
+
+    /// The process is killed: the operating system keeps all that was written.
+    pub fn lose_process(&mut self) -> Vec<Arc<Decided>> {
+        self.lose_power(self.unsynced.len())
     }
 
     /// A decided block, for peers.
