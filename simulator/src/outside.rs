@@ -10,6 +10,7 @@ use crate::network::{Network, size};
 use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest};
+use crate::workload::{Errand, Ledger, Ticket};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -45,6 +46,13 @@ pub enum Happening {
         life: u32,
         /// What.
         event: Inside,
+    },
+    /// Something happens to a client.
+    Errand {
+        /// Whom it concerns, and what that one waits for.
+        ticket: Ticket,
+        /// What.
+        errand: Errand,
     },
     /// A fault of the plan begins.
     Begin(usize),
@@ -87,6 +95,10 @@ pub enum Inside {
     Answer(Box<consensus::Input>),
     /// It has time for what has come meanwhile.
     Wake,
+    /// The application's thread takes the next question.
+    Execute,
+    /// The admission thread looks.
+    Admit,
 }
 
 /// What all members share.
@@ -109,6 +121,8 @@ pub struct Outside {
     pub judges: Judges,
     /// What members want done.
     pub notes: Vec<Note>,
+    /// What was decided, as clients know it.
+    pub ledger: Ledger,
     /// What was counted.
     pub counts: Counts,
     /// Names the history.

@@ -50,6 +50,8 @@ pub struct Counts {
     pub hits: BTreeMap<&'static str, u64>,
     /// Messages that did not fit through a line and were dropped.
     pub dropped: u64,
+    /// What clients did, by kind.
+    pub clients: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -63,6 +65,11 @@ impl Counts {
         if 0 < times {
             *self.hits.entry(class.name()).or_default() += times;
         }
+    }
+
+    /// A client did something.
+    pub fn client(&mut self, what: &'static str) {
+        *self.clients.entry(what).or_default() += 1;
     }
 
     /// What was counted in another run, too.
@@ -80,6 +87,9 @@ impl Counts {
             *self.hits.entry(kind).or_default() += count;
         }
         self.dropped += other.dropped;
+        for (kind, count) in &other.clients {
+            *self.clients.entry(kind).or_default() += count;
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::outside::{Happening, Inside, Outside};
 use crate::plan::{FaultClass, Plan, bounds};
 use crate::queue::Queue;
 use crate::report::{Counts, Digest, Failure, Report};
+use crate::workload::{Ledger, Workload};
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
@@ -25,6 +26,7 @@ const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
 /// A whole network.
 pub struct World {
     pub(crate) members: Vec<Member>,
+    pub(crate) workload: Workload,
     pub(crate) outside: Outside,
     /// Faults of the plan that are not over.
     pub(crate) faults_left: usize,
@@ -40,7 +42,7 @@ pub struct World {
 impl World {
     /// A world as a plan has it, before anything has happened.
     pub fn new(plan: Plan) -> Self {
-        let curves = Curves::new(plan.powers.len(), plan.real_signatures);
+        let curves = Curves::new(plan.keys_count(), plan.real_signatures);
         let genesis = genesis(&plan, &curves);
         let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
         let state = Arc::new(state);
@@ -53,6 +55,7 @@ impl World {
             curves,
             judges: Judges::new(&plan),
             notes: vec![],
+            ledger: Ledger::default(),
             counts: Counts::default(),
             digest: Digest::default(),
             plan: plan.clone(),
@@ -63,9 +66,11 @@ impl World {
         let honest = (0..count).filter(|&it| plan.is_honest(it)).collect();
         let faults_left = plan.faults.len();
         let under_way = vec![Course::default(); faults_left];
+        let workload = Workload::new(&plan);
         let genesis = state;
         let goal = None;
-        let mut world = Self { members, outside, faults_left, under_way, genesis, goal, honest };
+        let mut world =
+            Self { members, workload, outside, faults_left, under_way, genesis, goal, honest };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -79,6 +84,7 @@ impl World {
         }
         self.connect_all();
         self.heed_notes();
+        self.workload.begin(&mut self.outside);
         self.set_goal();
         while !self.is_over() {
             let Some((at, what)) = self.outside.queue.pop() else {
@@ -153,7 +159,14 @@ impl World {
                     Inside::Ring(timeout) => it.ring(outside, timeout),
                     Inside::Answer(input) => it.hear(outside, *input),
                     Inside::Wake => it.wake(outside),
+                    Inside::Execute => it.execute(outside),
+                    Inside::Admit => it.admit(outside),
                 }
+            }
+            Happening::Errand { ticket, errand } => {
+                let facts = [5, number(ticket.client), ticket.number];
+                self.outside.digest.add(now, &facts);
+                self.errand(ticket, &errand);
             }
             Happening::Begin(index) => {
                 self.outside.digest.add(now, &[3, number(index)]);
@@ -281,5 +294,7 @@ fn inside(event: &Inside) -> u64 {
         Inside::Ring(timeout) => timeout.height.0 << 8 | u64::from(timeout.round.0),
         Inside::Answer(_) => 1,
         Inside::Wake => 2,
+        Inside::Execute => 3,
+        Inside::Admit => 4,
     }
 }

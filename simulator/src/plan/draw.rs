@@ -9,7 +9,7 @@ mod powers;
 use super::fault::FaultClass;
 use super::network::NetworkPlan;
 use super::shape::{Shape, ShapeError, Signatures, Terrain};
-use super::{MachinePlan, MemberPlan, PLAN_VERSION, Plan, Vice, WaitsPlan};
+use super::{MachineKind, MachinePlan, MemberPlan, PLAN_VERSION, Plan, Vice, WaitsPlan};
 use crate::chance::Chance;
 
 /// Streams of chance of a draw, so that what is drawn in one does not disturb the others. Each
@@ -141,6 +141,7 @@ fn machine(seed: u64) -> MachinePlan {
         rejects_permille: if chance.permille(250) { rejects } else { 0 },
         extensions_from: chance.permille(250).then_some(extensions_from),
         updates_every: chance.permille(333).then_some(updates_every),
+        kind: MachineKind::Light,
     }
 }
 
