@@ -96,13 +96,18 @@ impl Handshake<'_> {
         stored: Option<(Height, Height)>,
         state: &ChainState,
     ) -> Result<(), HandshakeError> {
-        let (application, state) = (number(app_height), number(state.last_height()));
+        let at = state.last_height();
         let Some((base, tip)) = stored else {
-            if application != 0 || state != 0 {
+            if app_height.is_some() || at.is_some() {
+                let (application, state) = (number(app_height), number(at));
                 return Err(HandshakeError::NoBlock { application, state });
             }
             return Ok(());
         };
+        // A chain need not begin at height 1.
+        let before = self.genesis.initial_height.0.saturating_sub(1);
+        let application = app_height.map_or(before, |it| it.0);
+        let state = at.map_or(before, |it| it.0);
         if tip.0 != state && tip.0 != state + 1 {
             return Err(HandshakeError::StateAstray { tip, state });
         }

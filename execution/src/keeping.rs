@@ -75,6 +75,11 @@ impl Keeping {
         self.executed
     }
 
+    /// What is to be kept and is not written yet.
+    pub fn held(&self) -> &[Output] {
+        &self.held
+    }
+
     /// Whether all is written.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()

@@ -1,7 +1,9 @@
 //! The kvstore of a simulated node, with what it lacks: it takes time, rejects proposals, extends
 //! votes, changes parameters, can be wrong on one node alone, and holds its caller to the rules.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use abci::{
     Application, ApplicationError, BlockRequest, Call, CheckTxKind, CheckTxRequest, CommitResponse,
@@ -9,8 +11,8 @@ use abci::{
     QueryRequest, QueryResponse, Verdict, VerifyVoteExtensionRequest,
 };
 use bytes::Bytes;
-use types::params::{AbciParams, ParamsUpdate};
-use types::{AppHash, BlockOutcome, Hash, Height, Tx, TxResult};
+use types::params::{AbciParams, BlockParams, EvidenceParams, ParamsUpdate};
+use types::{AppHash, BlockOutcome, ConsensusParams, Hash, Height, Tx, TxResult};
 
 use crate::chance::Chance;
 use crate::plan::whole::ApplicationPlan;
@@ -26,12 +28,18 @@ const EXTENSION: &[u8] = b"extension ";
 pub struct Simulated {
     inner: Arc<dyn Application>,
     plan: ApplicationPlan,
+    evidence: EvidenceParams,
     /// Of a thousand proposals, those that are rejected.
     rejects_permille: u64,
     /// It is wrong from this height on.
     wrong_from: Option<Height>,
+    needed: Needed,
     state: Mutex<State>,
 }
+
+/// The lowest height that some node has yet to execute: blocks from there on are not forgotten,
+/// since nobody could get them any more.
+pub type Needed = Arc<AtomicU64>;
 
 struct State {
     chance: Chance,
@@ -47,15 +55,16 @@ impl Simulated {
     pub fn new(
         inner: Arc<dyn Application>,
         plan: &ApplicationPlan,
-        rejects_permille: u64,
         wrong_from: Option<Height>,
+        (rejects_permille, needed): (u64, Needed),
         chance: Chance,
     ) -> Result<Self, ApplicationError> {
         let committed = inner.info(&InfoRequest::default())?.last_block_height;
         let (worked_nanos, executed, complaint) = (0, None, None);
         let state = State { chance, worked_nanos, committed, executed, complaint };
         let (plan, state) = (plan.clone(), Mutex::new(state));
-        Ok(Self { inner, plan, rejects_permille, wrong_from, state })
+        let evidence = evidence_params(&plan);
+        Ok(Self { inner, plan, evidence, rejects_permille, wrong_from, needed, state })
     }
 
     /// How long it has worked since this was asked last, in nanoseconds.
@@ -106,7 +115,8 @@ impl Simulated {
             let mut chance = Chance::of(height.0, 1);
             let bytes_max = Some(chance.log_between(20_000, 4_000_000));
             let gas_max = chance.coin().then(|| chance.between(5, 200));
-            update.block = Some(types::params::BlockParams { bytes_max, gas_max });
+            update.block = Some(BlockParams { bytes_max, gas_max });
+            update.evidence = Some(EvidenceParams { bytes_max: 10_000, ..self.evidence.clone() });
         }
         (update != ParamsUpdate::default()).then_some(update)
     }
@@ -200,11 +210,23 @@ impl Application for Simulated {
 
     fn commit(&self) -> Result<CommitResponse, ApplicationError> {
         self.work(self.plan.commit_micros);
-        let answer = self.inner.commit()?;
+        let mut answer = self.inner.commit()?;
+        let needed = Height(self.needed.load(Ordering::Relaxed));
+        answer.retain_height = answer.retain_height.map(|retain| retain.min(needed));
         let mut state = self.state();
         state.committed = state.executed;
         Ok(answer)
     }
+}
+
+/// How long evidence counts: who forgets blocks wants that to be short.
+pub fn evidence_params(plan: &ApplicationPlan) -> EvidenceParams {
+    let usual = ConsensusParams::default().evidence;
+    if plan.retain_blocks == 0 {
+        return usual;
+    }
+    let age_max = Duration::from_millis(1);
+    EvidenceParams { age_blocks_max: plan.retain_blocks, age_max, ..usual }
 }
 
 /// Whether the application rejects a proposal: the same everywhere.

@@ -10,6 +10,7 @@ use crate::member::trouble::{Doom, Ending, Place, PlaceDoom, Stop, Trouble};
 use crate::network::weather::Weather;
 use crate::outside::{Happening, Note};
 use crate::plan::{FaultKind, SignerFate};
+use crate::trace::words;
 use crate::world::{World, pairs};
 
 /// What a fault of the plan does just now.
@@ -30,8 +31,8 @@ impl World {
         let end = self.outside.now.after_nanos(fault.lasts_ms.saturating_mul(1_000_000));
         self.outside.queue.push(end, Happening::End(index));
         self.under_way[index].active = true;
+        self.note_begin(&fault.kind);
         let class = fault.kind.class();
-        *self.outside.counts.faults.entry(class.name()).or_default() += 1;
         let power_cut = Stop { ending: Ending::PowerCut, fault: index };
         let killed = Stop { ending: Ending::Killed, fault: index };
         match fault.kind {
@@ -58,13 +59,12 @@ impl World {
                 self.stop(member, killed, None);
                 self.wipe(member, signer);
             }
-            FaultKind::Pause { member } => {
-                if self.members[member].is_awake() {
-                    self.members[member].pause();
-                    self.outside.counts.hit(class, 1);
-                    self.notice_later(member);
-                }
+            FaultKind::Pause { member } if self.members[member].is_awake() => {
+                self.members[member].pause();
+                self.outside.counts.hit(class, 1);
+                self.notice_later(member);
             }
+            FaultKind::Pause { .. } => {}
             FaultKind::FlappingLink { every_ms, .. } | FaultKind::Churn { every_ms, .. } => {
                 self.toggle_later(index, every_ms);
             }
@@ -79,12 +79,14 @@ impl World {
     /// A fault is over.
     pub(crate) fn end(&mut self, index: usize) {
         self.under_way[index].active = false;
+        let ended = self.outside.plan.faults[index].kind.clone();
+        self.outside.tell(|| format!("fault ends: {}", words::fault(&ended)));
         let stopped = std::mem::take(&mut self.under_way[index].stopped);
         for member in &mut self.members {
             member.spare(index);
         }
         self.refresh();
-        if let FaultKind::Pause { member } = self.outside.plan.faults[index].kind {
+        if let FaultKind::Pause { member } = ended {
             let pauses = |other: usize| {
                 self.under_way[other].active
                     && self.outside.plan.faults[other].kind == FaultKind::Pause { member }
@@ -99,6 +101,19 @@ impl World {
         }
         self.faults_left -= 1;
         self.set_goal();
+    }
+
+    /// Counts a fault, and where it meets those whom it concerns.
+    fn note_begin(&mut self, fault: &FaultKind) {
+        let class = fault.class();
+        self.outside.counts.began(class);
+        self.outside.tell(|| format!("fault begins: {}", words::fault(fault)));
+        // Those that wait for something have not met anybody yet: see the member's driver.
+        if !fault.waits() {
+            for member in fault.concerns(self.members.len()) {
+                self.outside.counts.met(class, self.members[member].stage());
+            }
+        }
     }
 
     /// A fault that comes and goes does so.

@@ -19,6 +19,7 @@ pub mod network;
 pub mod application;
 pub mod disk;
 
+pub mod byzantine;
 pub mod member;
 pub mod outside;
 pub mod world;
@@ -28,6 +29,10 @@ pub mod workload;
 
 pub mod judges;
 pub mod report;
+pub mod trace;
+
+pub mod search;
+pub mod shrink;
 
 pub use moment::Moment;
 pub use plan::Plan;

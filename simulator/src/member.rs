@@ -5,6 +5,7 @@ pub mod light;
 pub mod pool;
 pub mod signer;
 pub mod trouble;
+pub mod verifier;
 pub mod whole;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,17 +14,21 @@ use std::time::Duration;
 
 use consensus::{Config, Input, Output, Record, Replica, Start, Timeout};
 use execution::Keeping;
-use types::{ChainState, Height, Keyring, Message, PeerId, PublicKey, Verified};
+use types::verified::Verdict;
+use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, PublicKey};
 
 use crate::chance::Chance;
 use crate::disk::Ailment;
 use crate::moment::{Clock, Moment};
+use crate::network::Network;
 use crate::outside::{Note, Outside};
-use crate::plan::{Plan, SignerFate};
+use crate::plan::{Plan, SignerFate, Vice};
+use crate::report::{Progress, Stage};
 
 use light::Light;
 use signer::Signer;
 use trouble::{Doom, Ending, PlaceDoom, Restrained, Stop, Trouble};
+use verifier::{Past, Verifier};
 use whole::guarded::Guarded;
 use whole::{Life, Whole};
 
@@ -67,6 +72,7 @@ enum Machine {
 struct Running {
     replica: Replica,
     keyring: Keyring,
+    verifier: Verifier,
     /// What has come while the thread was busy.
     inbox: VecDeque<Input>,
     /// What the replica wants kept with the next write.
@@ -81,6 +87,8 @@ struct Running {
     executing_until: Moment,
     /// The last height that was executed.
     height: Option<Height>,
+    /// What it has announced of where it is.
+    progress: Progress,
 }
 
 impl Member {
@@ -120,6 +128,11 @@ impl Member {
     pub fn height(&self) -> u64 {
         let running = self.running.as_ref().map(|running| running.height);
         running.unwrap_or_else(|| self.machine.tip()).map_or(0, |height| height.0)
+    }
+
+    /// Where it is in the protocol.
+    pub fn stage(&self) -> Stage {
+        self.running.as_ref().map_or(Stage::Down, |running| running.progress.stage())
     }
 
     /// Which of its lives it is in.
@@ -169,22 +182,26 @@ impl Member {
         if self.running.take().is_none() {
             return;
         }
+        outside.tell(|| format!("n{} stops: {:?}", self.number, stop.ending));
         let kept = match &mut self.machine {
             Machine::Light(light) => match stop.ending {
                 Ending::PowerCut => {
-                    let taken = self.chance.between(0, light.unsynced());
+                    let unsynced = light.unsynced();
+                    let taken = self.chance.between(0, unsynced);
+                    outside.tell(|| format!("n{} keeps {taken} of {unsynced} writes", self.number));
                     light.lose_power(usize::try_from(taken).expect("few writes"))
                 }
                 Ending::Killed => light.lose_process(),
             },
             Machine::Whole(_) => {
-                self.end_whole(stop.ending);
+                self.end_whole(outside, stop.ending);
                 Vec::new()
             }
         };
         for decided in kept {
             self.judge_decided(outside, &decided);
         }
+        outside.judges.crashed(self.number);
         let fault = Some(stop.fault);
         outside.notes.push(Note::Stopped { member: self.number, fault });
     }
@@ -195,17 +212,19 @@ impl Member {
         let kept = match &mut self.machine {
             Machine::Light(light) => light.lose_process(),
             Machine::Whole(_) => {
-                self.end_whole(Ending::Killed);
+                self.end_whole(outside, Ending::Killed);
                 Vec::new()
             }
         };
         for decided in kept {
             self.judge_decided(outside, &decided);
         }
+        outside.judges.crashed(self.number);
     }
 
     /// Its data folder is wiped while it does not run.
     pub fn wipe(&mut self, outside: &mut Outside, state: Arc<ChainState>, signer: SignerFate) {
+        outside.tell(|| format!("n{} is wiped, its signer's state {signer:?}", self.number));
         let last_signed = self.last_signed();
         if signer == SignerFate::LostWithCare {
             self.careful_until = self.careful_until.max(last_signed.map(Height::next));
@@ -246,9 +265,21 @@ impl Member {
         if self.running.is_some() {
             return;
         }
+        let forgets = 0 < self.life
+            && outside.adversary(self.number).is_some_and(|adversary| adversary.forgets());
         self.life += 1;
-        let Some((start, records)) = self.begin(outside) else { return };
+        let Some((start, mut records)) = self.begin(outside) else { return };
+        if forgets {
+            outside.counts.acted(Vice::ForgetOnRestart);
+            records.clear();
+            self.forget_signed();
+        }
+        outside.tell(|| {
+            let (number, life, height) = (self.number, self.life, start.state.next_height());
+            format!("n{number} starts life {life} at {height} with {} records", records.len())
+        });
         let height = start.state.last_height();
+        outside.judges.started(self.number, &records);
         let key = self.voting_key(outside, start.state.next_height());
         let mut replica = Replica::new(self.config.clone(), key, start, records);
         let mut outputs = Vec::new();
@@ -260,6 +291,7 @@ impl Member {
         self.running = Some(Running {
             replica,
             keyring: keyring.expect("a replica begins with its keys"),
+            verifier: Verifier::new(&outside.curves),
             inbox: VecDeque::new(),
             keeping: Keeping::default(),
             alarms: BTreeMap::new(),
@@ -268,6 +300,7 @@ impl Member {
             paused: false,
             executing_until: outside.now,
             height,
+            progress: Progress::BEGUN,
         });
         self.go_on(outside, outputs);
     }
@@ -307,21 +340,75 @@ impl Member {
     /// What the replica begins with; none if the node cannot begin.
     fn begin(&mut self, outside: &mut Outside) -> Option<(Start, Vec<Record>)> {
         match &mut self.machine {
-            Machine::Light(light) => Some(light.start(&outside.word)),
+            Machine::Light(light) => {
+                let (start, records, executed) = light.start(&outside.word);
+                for (height, outcome) in executed {
+                    outside.judges.executed(self.number, height, &Arc::new(outcome));
+                }
+                Some((start, records))
+            }
             Machine::Whole(_) => self.begin_whole(outside),
+        }
+    }
+
+    /// Its signer knows no longer what it signed last.
+    fn forget_signed(&mut self) {
+        match &mut self.machine {
+            Machine::Light(_) => {
+                self.signer = self.signer.take().map(|signer| Signer::new(signer.key()));
+            }
+            Machine::Whole(whole) => {
+                if let Some(signer) = &mut whole.signer {
+                    signer.forget();
+                }
+            }
         }
     }
 
     /// A message has arrived from a peer. Its signatures are checked as the verifier would.
     pub fn receive(&mut self, outside: &mut Outside, peer: PeerId, message: Message) {
-        let message = match &self.machine {
-            Machine::Light(_) => Verified::assume(message),
-            Machine::Whole(_) => match self.sort(outside, peer, message) {
-                Some(message) => message,
-                None => return,
-            },
-        };
-        self.hear(outside, Input::Received { peer, message });
+        if matches!(self.machine, Machine::Whole(_)) {
+            return self.receive_whole(outside, peer, message);
+        }
+        if let Message::Evidence(list) = &message
+            && !list.iter().all(|piece| self.takes(outside, peer, piece))
+        {
+            return;
+        }
+        let Some(running) = &mut self.running else { return };
+        match running.verifier.message(&running.keyring, message) {
+            Verdict::Verified(message) => self.hear(outside, Input::Received { peer, message }),
+            Verdict::Unknown => {}
+            Verdict::Refused(offence) => {
+                let peer = Network::member_of(peer);
+                let reason = "a message with a wrong signature";
+                outside.penalise(self.number, peer, offence, reason);
+            }
+        }
+    }
+
+    /// A peer has sent what is no message.
+    pub fn receive_garbage(&mut self, outside: &mut Outside, peer: usize) {
+        if self.running.is_some() {
+            let reason = "a message that cannot be read";
+            outside.penalise(self.number, peer, Offence::Malformed, reason);
+        }
+    }
+
+    /// Whether a piece of evidence that a peer sent proves something; what it is about may be
+    /// unknown here.
+    fn takes(&mut self, outside: &mut Outside, peer: PeerId, piece: &Evidence) -> bool {
+        let Machine::Light(light) = &self.machine else { return false };
+        let Some((validators, time)) = light.past(piece.height()) else { return false };
+        let chain_id = &outside.genesis.chain_id;
+        let past = Past { chain_id, validators: &validators, time };
+        let Some(running) = &mut self.running else { return false };
+        let stands = running.verifier.evidence(&past, piece);
+        if !stands {
+            let peer = Network::member_of(peer);
+            outside.penalise(self.number, peer, Offence::BadBlock, "false evidence");
+        }
+        stands
     }
 }
 

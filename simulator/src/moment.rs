@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
 use types::Time;
 
 /// Nanoseconds since the world began. Nobody in it can see this clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct Moment(pub u64);
 
 impl Moment {

@@ -2,6 +2,7 @@
 
 pub mod bandwidth;
 pub mod regions;
+pub mod scores;
 pub mod size;
 pub mod weather;
 
@@ -12,6 +13,7 @@ use crate::moment::Moment;
 use crate::plan::{Distances, FaultClass, NetworkPlan, Plan};
 
 use bandwidth::Lines;
+use scores::Scores;
 use weather::Weather;
 
 /// The connection between two members, from the first to the second.
@@ -34,6 +36,8 @@ pub struct Network {
     lines: Option<Lines>,
     /// What is wrong just now.
     weather: Weather,
+    /// What members hold against each other.
+    pub scores: Scores,
     /// How many messages each class of faults has hit.
     hits: [u64; FaultClass::COUNT],
     /// How many messages did not fit and were dropped.
@@ -78,6 +82,7 @@ impl Network {
             lines: plan_without.bandwidth.map(|bandwidth| Lines::new(bandwidth, count)),
             plan: plan_without,
             weather: Weather::fair(count),
+            scores: Scores::default(),
             hits: [0; FaultClass::COUNT],
             dropped: 0,
             chance: Chance::of(plan.seed, STREAM),
@@ -91,7 +96,8 @@ impl Network {
 
     /// Whether nothing but their own state keeps two members from being connected.
     pub fn may_connect(&self, a: usize, b: usize) -> bool {
-        self.link(a, b).wired && self.weather.may_connect(a, b)
+        let banned = self.scores.are_banned(a, b);
+        self.link(a, b).wired && !banned && self.weather.may_connect(a, b)
     }
 
     /// What keeps two members from being connected just now.

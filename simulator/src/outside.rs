@@ -1,20 +1,22 @@
 //! What all members share: the time, the queue, the network, the judges, and the counts.
 
-use types::{Genesis, Message};
+use types::{Genesis, Message, Offence};
 
+use crate::application::Needed;
+use crate::byzantine::{Adversary, Said, Scene, Sent};
 use crate::curves::Curves;
 use crate::judges::Judges;
 use crate::member::light::Word;
-use crate::moment::Moment;
-use crate::network::{Network, size};
+use crate::moment::{Clock, Moment};
+use crate::network::{Network, scores, size};
 use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest};
-use crate::workload::{Errand, Ledger, Ticket};
+use crate::trace::{Trace, words};
+use crate::workload::{Errand, Ticket};
 
 /// Something that happens.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages; a box would cost each")]
 pub enum Happening {
     /// A message arrives.
     Arrive {
@@ -53,6 +55,29 @@ pub enum Happening {
         ticket: Ticket,
         /// What.
         errand: Errand,
+    },
+    /// Bytes arrive that are no message.
+    Garbage {
+        /// From whom.
+        from: usize,
+        /// At whom.
+        to: usize,
+        /// On which of their connections.
+        connection: u32,
+    },
+    /// A member cuts a peer and lets it in no more for a while.
+    Ban {
+        /// Who.
+        member: usize,
+        /// Whom.
+        peer: usize,
+    },
+    /// A ban is over.
+    Forgive {
+        /// Who.
+        member: usize,
+        /// Whom.
+        peer: usize,
     },
     /// A fault of the plan begins.
     Begin(usize),
@@ -117,27 +142,126 @@ pub struct Outside {
     pub curves: Curves,
     /// What the light application says, the same at every member.
     pub word: Word,
+    /// Who stands between Byzantine members and the world; empty if all are honest.
+    pub adversaries: Vec<Option<Box<Adversary>>>,
     /// Who looks on.
     pub judges: Judges,
     /// What members want done.
     pub notes: Vec<Note>,
-    /// What was decided, as clients know it.
-    pub ledger: Ledger,
+    /// What applications may not have forgotten.
+    pub needed: Needed,
     /// What was counted.
     pub counts: Counts,
     /// Names the history.
     pub digest: Digest,
+    /// Tells the history, if somebody wants to read it.
+    pub trace: Option<Trace>,
 }
 
 impl Outside {
+    /// A member holds something against a peer, as the node's network counts it.
+    pub fn penalise(&mut self, member: usize, peer: usize, offence: Offence, reason: &str) {
+        self.judges.blamed(member, peer, offence, reason);
+        let link = (member, peer);
+        if self.network.scores.add(link, offence, self.now) && self.network.scores.ban(link) {
+            self.counts.bans += 1;
+            self.queue.push(self.now, Happening::Ban { member, peer });
+            let over = self.now.after(scores::BAN);
+            self.queue.push(over, Happening::Forgive { member, peer });
+        }
+    }
+
     /// Puts a message on its way from one member to another.
     pub fn send(&mut self, at: Moment, from: usize, to: usize, message: &Message) {
+        let speak = |it: &mut Adversary, scene: &Scene<'_>, said: &mut Said| {
+            it.speak(scene, to, message, said)
+        };
+        match self.with_adversary(from, speak) {
+            None => self.carry(at, from, to, message),
+            Some(said) => self.say(at, from, said),
+        }
+    }
+
+    /// A Byzantine member hears a message before its replica does, and may answer it.
+    pub fn overhear(&mut self, from: usize, to: usize, message: &Message) {
+        let hear = |it: &mut Adversary, scene: &Scene<'_>, said: &mut Said| {
+            it.hear(scene, from, message, said)
+        };
+        if let Some(said) = self.with_adversary(to, hear) {
+            self.say(self.now, to, said);
+        }
+    }
+
+    /// The adversary of a member, if it has one.
+    pub fn adversary(&mut self, member: usize) -> Option<&mut Adversary> {
+        self.adversaries.get_mut(member)?.as_deref_mut()
+    }
+
+    /// Lets the adversary of a member act, if it has one.
+    fn with_adversary(
+        &mut self,
+        member: usize,
+        act: impl FnOnce(&mut Adversary, &Scene<'_>, &mut Said),
+    ) -> Option<Said> {
+        let mut adversary = self.adversaries.get_mut(member)?.take()?;
+        let scene = Scene {
+            curves: &self.curves,
+            chain_id: &self.genesis.chain_id,
+            peers: self.network.peers(member),
+            time: Clock::default().read(self.now),
+        };
+        let mut said = Said::default();
+        act(&mut adversary, &scene, &mut said);
+        self.adversaries[member] = Some(adversary);
+        Some(said)
+    }
+
+    /// Carries what an adversary says, as bytes: what cannot be read is no message.
+    fn say(&mut self, at: Moment, from: usize, said: Said) {
+        for vice in said.acts {
+            self.counts.acted(vice);
+        }
+        for Sent { to, message, after_nanos } in said.sent {
+            let at = at.after_nanos(after_nanos);
+            match Message::decode(message.channel(), message.encode()) {
+                Ok(message) => self.carry(at, from, to, &message),
+                Err(_) => {
+                    let Some(connection) = self.network.connection(from, to) else { continue };
+                    for at in self.network.route(at, (from, to), 1).into_iter().flatten() {
+                        self.queue.push(at, Happening::Garbage { from, to, connection });
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry(&mut self, at: Moment, from: usize, to: usize, message: &Message) {
         let Some(connection) = self.network.connection(from, to) else { return };
         self.counts.sent(message);
         self.judges.sent(from, message);
-        for at in self.network.route(at, (from, to), size::of(message)).into_iter().flatten() {
+        let arrivals = self.network.route(at, (from, to), size::of(message));
+        if arrivals == [None, None] {
+            self.tell(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
+        }
+        for at in arrivals.into_iter().flatten() {
             let message = message.clone();
             self.queue.push(at, Happening::Arrive { from, to, connection, message });
+        }
+    }
+
+    /// Tells what happens now, if somebody wants to read it.
+    pub fn tell(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.tell(self.now, &what());
+        }
+    }
+
+    /// Tells what happens now, if it is worth a line and somebody wants to read it.
+    pub fn tell_some(&mut self, what: impl FnOnce() -> Option<String>) {
+        if let Some(trace) = &mut self.trace
+            && let Some(what) = what()
+        {
+            trace.tell(self.now, &what);
         }
     }
 }

@@ -6,13 +6,19 @@ pub mod draw;
 pub mod fault;
 pub mod network;
 pub mod shape;
+mod vice;
 pub mod whole;
+
+mod fewer;
+mod sound;
 
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultClass, FaultKind, SignerFate};
 pub use network::{Bandwidth, Distances, LatencyTable, NetworkPlan};
 pub use shape::{Shape, ShapeError};
+pub use sound::PlanError;
+pub use vice::Vice;
 pub use whole::WholePlan;
 
 /// The version of plans and traces. Another version's histories cannot be repeated.
@@ -59,19 +65,6 @@ pub struct MemberPlan {
     /// What it does that honest nodes do not. Empty is honest.
     #[serde(default)]
     pub vices: Vec<Vice>,
-}
-
-/// A way to be Byzantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Vice {
-    /// Says nothing at all.
-    Silent,
-}
-
-impl Vice {
-    /// All vices.
-    pub const ALL: [Vice; 1] = [Vice::Silent];
 }
 
 /// How long the machine takes, and what the application wants.
@@ -206,14 +199,18 @@ impl Plan {
     }
 
     /// Whether a member follows the protocol all the time. One that forgets what it has signed
-    /// does not.
+    /// does not, and neither do two that sign with one key.
     pub fn is_honest(&self, member: usize) -> bool {
         let forgets = |fault: &Fault| {
             let lost = FaultKind::Wipe { member, signer: SignerFate::Lost };
             fault.kind == lost
         };
-        let honest = self.members[member].vices.is_empty() && !self.is_wrong(member);
-        honest && !self.faults.iter().any(forgets)
+        if self.is_wrong(member) {
+            return false;
+        }
+        let own = &self.members[member];
+        let twins = self.members.iter().filter(|it| it.key.is_some() && it.key == own.key);
+        twins.count() < 2 && own.vices.is_empty() && !self.faults.iter().any(forgets)
     }
 
     /// Whether Byzantine members have less than a third of the power at every height: then no two

@@ -1,96 +1,45 @@
 //! What is left of a run: whether it failed and how, what was counted, and a digest of all that
-//! happened.
+//! happened; and what is left of many.
 
-use std::collections::BTreeMap;
+mod counts;
+mod stage;
+mod summary;
+mod table;
 
-use types::Message;
+use serde::Serialize;
 
 use crate::moment::Moment;
-use crate::plan::FaultClass;
+
+pub use counts::{Counts, MessageCounts, kind};
+pub use stage::{Progress, Stage};
+pub use summary::{FailedSeed, Summary};
 
 /// A judge's verdict: something happened that must not.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{judge} at {at}: {what}")]
 pub struct Failure {
     /// Which judge.
     pub judge: &'static str,
     /// When.
+    #[serde(rename = "at_nanos")]
     pub at: Moment,
     /// What happened.
     pub what: String,
 }
 
 /// What is left of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// What went wrong, if anything did.
     pub failure: Option<Failure>,
     /// Of all that happened: equal for equal histories.
+    #[serde(serialize_with = "as_hex")]
     pub digest: [u8; 32],
     /// What was counted.
     pub counts: Counts,
     /// How long the world lasted.
+    #[serde(rename = "lasted_nanos")]
     pub lasted: Moment,
-}
-
-/// What was counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Things that happened.
-    pub events: u64,
-    /// Heights that were decided by anybody.
-    pub heights: u64,
-    /// Rounds in which blocks were decided, added up; round 0 counts as 1.
-    pub rounds: u64,
-    /// Messages sent, by kind.
-    pub messages: BTreeMap<&'static str, u64>,
-    /// Faults that began, by class.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// What faults have hit, by class: messages, connections, processes.
-    pub hits: BTreeMap<&'static str, u64>,
-    /// Messages that did not fit through a line and were dropped.
-    pub dropped: u64,
-    /// What clients did, by kind.
-    pub clients: BTreeMap<&'static str, u64>,
-}
-
-impl Counts {
-    /// A message was sent.
-    pub fn sent(&mut self, message: &Message) {
-        *self.messages.entry(kind(message)).or_default() += 1;
-    }
-
-    /// A fault has hit something so many times.
-    pub fn hit(&mut self, class: FaultClass, times: u64) {
-        if 0 < times {
-            *self.hits.entry(class.name()).or_default() += times;
-        }
-    }
-
-    /// A client did something.
-    pub fn client(&mut self, what: &'static str) {
-        *self.clients.entry(what).or_default() += 1;
-    }
-
-    /// What was counted in another run, too.
-    pub fn add(&mut self, other: &Counts) {
-        self.events += other.events;
-        self.heights += other.heights;
-        self.rounds += other.rounds;
-        for (kind, count) in &other.messages {
-            *self.messages.entry(kind).or_default() += count;
-        }
-        for (kind, count) in &other.faults {
-            *self.faults.entry(kind).or_default() += count;
-        }
-        for (kind, count) in &other.hits {
-            *self.hits.entry(kind).or_default() += count;
-        }
-        self.dropped += other.dropped;
-        for (kind, count) in &other.clients {
-            *self.clients.entry(kind).or_default() += count;
-        }
-    }
 }
 
 /// A digest of a history, as it grows.
@@ -106,30 +55,22 @@ impl Digest {
         }
     }
 
+    /// A whole history is part of a greater one.
+    pub fn join(&mut self, digest: &[u8; 32]) {
+        self.0.update(digest);
+    }
+
     /// Of all so far.
     pub fn finish(&self) -> [u8; 32] {
         self.0.finalize().into()
     }
 }
 
-/// What a message is called in tables.
-pub fn kind(message: &Message) -> &'static str {
-    match message {
-        Message::NewRoundStep { .. } => "step",
-        Message::NewValidBlock { .. } => "valid block",
-        Message::HasVote { .. } => "has vote",
-        Message::VoteSetMaj23 { .. } => "maj23",
-        Message::VoteSetBits { .. } => "vote bits",
-        Message::Proposal(_) => "proposal",
-        Message::ProposalPol { .. } => "proposal pol",
-        Message::BlockPart { .. } => "part",
-        Message::Vote(_) => "vote",
-        Message::Txs(_) => "transactions",
-        Message::Evidence(_) => "evidence",
-        Message::BlockRequest(_) => "block request",
-        Message::NoBlock(_) => "no block",
-        Message::BlockResponse { .. } => "block",
-        Message::StatusRequest => "status request",
-        Message::StatusResponse { .. } => "status",
-    }
+/// A digest as people and JSON see it.
+pub fn hex(digest: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*digest).to_hex().to_string()
+}
+
+fn as_hex<S: serde::Serializer>(digest: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex(digest))
 }

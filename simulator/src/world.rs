@@ -2,11 +2,15 @@
 //! reached, a judge objects, or time is up.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use consensus::Input;
 use types::genesis::GenesisValidator;
 use types::{AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, Message, VotingPower};
 
+use crate::application::Needed;
+use crate::byzantine::Adversary;
 use crate::curves::Curves;
 use crate::faults::Course;
 use crate::judges::Judges;
@@ -15,13 +19,16 @@ use crate::member::light::Word;
 use crate::moment::{Moment, genesis_time};
 use crate::network::{Link, Network, size};
 use crate::outside::{Happening, Inside, Outside};
-use crate::plan::{FaultClass, Plan, bounds};
+use crate::plan::{FaultClass, Plan};
 use crate::queue::Queue;
-use crate::report::{Counts, Digest, Failure, Report};
-use crate::workload::{Ledger, Workload};
+use crate::report::{Counts, Digest, Report};
+use crate::trace::{Trace, words};
+use crate::workload::Workload;
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
+/// Largest block in bytes: a limit that an adversary can exceed without much work.
+pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A whole network.
 pub struct World {
@@ -34,9 +41,6 @@ pub struct World {
     pub(crate) under_way: Vec<Course>,
     /// The state of the chain before its first block.
     pub(crate) genesis: Arc<ChainState>,
-    /// The height that all honest members must reach, once the last fault is over, and by when.
-    goal: Option<(u64, Moment)>,
-    honest: Vec<usize>,
 }
 
 impl World {
@@ -47,30 +51,29 @@ impl World {
         let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
         let state = Arc::new(state);
         let outside = Outside {
+            judges: Judges::new(&plan, &genesis),
             genesis,
             now: Moment::START,
             queue: Queue::new(),
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
-            curves,
-            judges: Judges::new(&plan),
             notes: vec![],
-            ledger: Ledger::default(),
+            needed: Needed::default(),
+            adversaries: adversaries(&plan, &curves),
+            curves,
             counts: Counts::default(),
             digest: Digest::default(),
+            trace: None,
             plan: plan.clone(),
         };
         let count = plan.members.len();
         let member = |number| Member::new(&plan, number, Arc::clone(&state), &outside);
         let members: Vec<Member> = (0..count).map(member).collect();
-        let honest = (0..count).filter(|&it| plan.is_honest(it)).collect();
         let faults_left = plan.faults.len();
         let under_way = vec![Course::default(); faults_left];
         let workload = Workload::new(&plan);
         let genesis = state;
-        let goal = None;
-        let mut world =
-            Self { members, workload, outside, faults_left, under_way, genesis, goal, honest };
+        let mut world = Self { members, workload, outside, faults_left, under_way, genesis };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -79,6 +82,11 @@ impl World {
 
     /// Lets everything happen.
     pub fn run(mut self) -> Report {
+        self.last();
+        self.end_of_world().0
+    }
+
+    fn last(&mut self) {
         for member in &mut self.members {
             member.start(&mut self.outside);
         }
@@ -96,38 +104,27 @@ impl World {
             self.outside.counts.events += 1;
             self.happen(what);
         }
-        let Outside { judges, mut counts, digest, now, network, .. } = self.outside;
+    }
+
+    /// What is left of it, and what was told.
+    fn end_of_world(self) -> (Report, Option<Trace>) {
+        let Outside { mut judges, mut counts, digest, now, network, trace, .. } = self.outside;
+        counts.findings = judges.finish();
         for (class, hits) in FaultClass::all().zip(network.hits()) {
             counts.hit(class, *hits);
         }
         counts.dropped += network.dropped();
         let failure = judges.failure().cloned();
-        Report { failure, digest: digest.finish(), counts, lasted: now }
+        (Report { failure, digest: digest.finish(), counts, lasted: now }, trace)
     }
 
     fn is_over(&mut self) -> bool {
-        if self.outside.judges.failure().is_some() {
-            return true;
-        }
         let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
         if events_max < self.outside.counts.events {
             self.fail("storm", format!("{events_max} things have happened"));
             return true;
         }
-        let Some((height, by)) = self.goal else { return false };
-        if self.honest.iter().all(|&it| height <= self.members[it].height()) {
-            return true;
-        }
-        if by < self.outside.now {
-            if !self.outside.plan.is_safe() {
-                // Who has a third of the power may stop the others for ever.
-                return true;
-            }
-            let heights: Vec<u64> = self.members.iter().map(Member::height).collect();
-            self.fail("liveness", format!("heights are {heights:?}, all should be at {height}"));
-            return true;
-        }
-        false
+        self.outside.judges.is_over()
     }
 
     fn fail(&mut self, judge: &'static str, what: String) {
@@ -159,14 +156,32 @@ impl World {
                     Inside::Ring(timeout) => it.ring(outside, timeout),
                     Inside::Answer(input) => it.hear(outside, *input),
                     Inside::Wake => it.wake(outside),
-                    Inside::Execute => it.execute(outside),
+                    Inside::Execute => {
+                        it.execute(outside);
+                        self.note_needed();
+                    }
                     Inside::Admit => it.admit(outside),
                 }
             }
             Happening::Errand { ticket, errand } => {
-                let facts = [5, number(ticket.client), ticket.number];
+                let facts = [8, number(ticket.client), ticket.number];
                 self.outside.digest.add(now, &facts);
                 self.errand(ticket, &errand);
+            }
+            Happening::Garbage { from, to, connection } => {
+                self.outside.digest.add(now, &[5, number(from), number(to)]);
+                if self.outside.network.connection(from, to) == Some(connection) {
+                    self.members[to].receive_garbage(&mut self.outside, from);
+                }
+            }
+            Happening::Ban { member, peer } => {
+                self.outside.digest.add(now, &[6, number(member), number(peer)]);
+                self.disconnect(member, peer);
+            }
+            Happening::Forgive { member, peer } => {
+                self.outside.digest.add(now, &[7, number(member), number(peer)]);
+                self.outside.network.scores.forgive((member, peer));
+                self.connect_all();
             }
             Happening::Begin(index) => {
                 self.outside.digest.add(now, &[3, number(index)]);
@@ -188,28 +203,32 @@ impl World {
         self.heed_notes();
     }
 
+    /// Applications that let their nodes forget blocks know which others lack.
+    fn note_needed(&mut self) {
+        let whole = self.outside.plan.whole_plan();
+        if whole.is_some_and(|whole| 0 < whole.application.retain_blocks) {
+            let lowest = self.members.iter().map(Member::height).min().unwrap_or(0);
+            self.outside.needed.store(lowest + 1, Ordering::Relaxed);
+        }
+    }
+
     fn arrive(&mut self, (from, to): Link, connection: u32, message: Message) {
         let now = self.outside.now;
         self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
         if self.outside.network.connection(from, to) == Some(connection) {
+            self.outside.tell(|| format!("n{to} <- n{from} {}", words::message(&message)));
             let peer = self.outside.network.peer_id(to, from);
             let peer = peer.expect("they are connected");
+            self.outside.overhear(from, to, &message);
             self.members[to].receive(&mut self.outside, peer, message);
         }
     }
 
     /// Once the last fault is over, everybody must get on.
     pub(crate) fn set_goal(&mut self) {
-        if 0 < self.faults_left {
-            return;
+        if self.faults_left == 0 {
+            self.outside.judges.healed();
         }
-        let height = |&it: &usize| self.members[it].height();
-        let highest = self.honest.iter().map(height).max().unwrap_or(0);
-        let lowest = self.honest.iter().map(height).min().unwrap_or(0);
-        let plan = &self.outside.plan;
-        let goal = plan.heights.max(highest + 3);
-        let within = Moment::from_millis(bounds::recovery_ms(plan, goal - lowest));
-        self.goal = Some((goal, self.outside.now.after_nanos(within.0)));
     }
 
     pub(crate) fn connect_all(&mut self) {
@@ -237,27 +256,52 @@ impl World {
     }
 }
 
+/// The adversaries of a plan's members; nobody if all are honest.
+fn adversaries(plan: &Plan, curves: &Curves) -> Vec<Option<Box<Adversary>>> {
+    let adversary = |member| Adversary::new(plan, member, curves).map(Box::new);
+    let adversaries: Vec<_> = (0..plan.members.len()).map(adversary).collect();
+    if adversaries.iter().all(Option::is_none) { Vec::new() } else { adversaries }
+}
+
 /// Runs a plan. A broken assertion inside a replica is a failure, too.
 pub fn run(plan: &Plan) -> Report {
-    let world = std::panic::AssertUnwindSafe(|| World::new(plan.clone()).run());
-    std::panic::catch_unwind(world).unwrap_or_else(|panic| {
+    run_told(plan, None).0
+}
+
+/// Runs a plan and tells what happens, in at most so many lines; then the earliest are forgotten.
+pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
+    let (report, trace) = run_told(plan, Some(Trace::new(lines_max)));
+    (report, trace.unwrap_or_default())
+}
+
+fn run_told(plan: &Plan, trace: Option<Trace>) -> (Report, Option<Trace>) {
+    let mut world = World::new(plan.clone());
+    world.outside.trace = trace;
+    let last = std::panic::AssertUnwindSafe(|| world.last());
+    if let Err(panic) = std::panic::catch_unwind(last) {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
-        let what = text.unwrap_or_else(|| "a panic without words".to_owned());
-        let failure = Failure { judge: "assertion", at: Moment::START, what };
-        let (digest, counts) = (Digest::default().finish(), Counts::default());
-        Report { failure: Some(failure), digest, counts, lasted: Moment::START }
-    })
+        world.fail("assertion", text.unwrap_or_else(|| "a panic without words".to_owned()));
+    }
+    world.end_of_world()
 }
 
 /// How the chain of a plan begins.
-fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
+pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
     let validators = plan.powers.iter().enumerate().map(|(number, &power)| GenesisValidator {
         public_key: curves.public(number),
         power: VotingPower(power),
         name: String::new(),
     });
     let mut params = ConsensusParams::default();
+    let mut app_hash = AppHash::default();
+    params.block.bytes_max = Some(BLOCK_BYTES_MAX);
+    if let Some(whole) = plan.whole_plan() {
+        params.evidence = crate::application::evidence_params(&whole.application);
+        params.version.app = apps::kvstore::APP_VERSION;
+        // What the kvstore says in InitChain.
+        app_hash = AppHash(Bytes::from_static(&[0; 8]));
+    }
     params.abci.extensions_from = plan.machine.extensions_from.map(Height);
     Genesis {
         genesis_time: genesis_time(),
@@ -265,7 +309,7 @@ fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
         initial_height: Height::FIRST,
         params,
         validators: validators.collect(),
-        app_hash: AppHash::default(),
+        app_hash,
         app_state: "{}".to_owned(),
     }
 }

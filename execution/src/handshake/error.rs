@@ -8,7 +8,7 @@ use types::{AppHash, Height};
 use crate::executor::ExecutionError;
 use crate::watch::Stopped;
 
-/// Why a node cannot start from what it finds. Heights are numbers here, 0 before the first block.
+/// Why a node cannot start from what it finds. Heights are numbers where there may be no block yet.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
     /// The application failed.

@@ -10,7 +10,8 @@ use execution::handshake;
 use execution::watch::Unwatched;
 use storage::{Durable, Store};
 use types::{
-    AppHash, ChainState, Commit, CommitSig, ExtendedCommit, Genesis, Round, Signature, Time, Tx,
+    AppHash, ChainState, Commit, CommitSig, ExtendedCommit, Genesis, Height, Round, Signature,
+    Time, Tx,
 };
 
 use crate::chain::{disk, genesis, key};
@@ -33,7 +34,11 @@ enum Reached {
 
 impl Chain {
     fn begin(application: &Arc<KvStore>) -> Self {
-        let genesis = genesis();
+        Self::begin_at(Height(1), application)
+    }
+
+    fn begin_at(initial_height: Height, application: &Arc<KvStore>) -> Self {
+        let genesis = Genesis { initial_height, ..genesis() };
         let (_, store) = disk();
         let state =
             handshake::run(&**application, &store, &genesis, &Unwatched).expect("a new chain");
@@ -115,6 +120,20 @@ fn whatever_a_crash_left_is_brought_to_the_tip() {
         assert_eq!(chain.store.state().unwrap().unwrap(), state, "what is stored is the same");
         // A second handshake has nothing to do.
         assert_eq!(chain.handshake(&app).unwrap(), state);
+    }
+}
+
+#[test]
+fn a_chain_that_begins_at_a_later_height_is_brought_to_its_tip_too() {
+    for reached in [Reached::Decided, Reached::Outcome, Reached::Committed, Reached::State] {
+        let app = application();
+        let mut chain = Chain::begin_at(Height(100), &app);
+        chain.height(&app, reached);
+        let state = chain.handshake(&app).unwrap();
+        assert_eq!(heights(&app, &state), (100, 100));
+        let fresh = application();
+        assert_eq!(chain.handshake(&fresh).unwrap(), state);
+        assert_eq!(heights(&fresh, &state), (100, 100));
     }
 }
 

@@ -39,3 +39,53 @@ impl Signatures {
         Err(format!("{member} signs a second {kind} at {height}/{round}: {before:?}, {what:?}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use types::{Time, UnsignedProposal, UnsignedVote, ValidatorIndex};
+
+    use super::*;
+
+    const KEY: PublicKey = PublicKey([1; 32]);
+
+    fn id(number: u8) -> BlockId {
+        let hash = types::Hash([number; 32]);
+        BlockId { hash, parts: types::PartSetHeader { total: 1, hash } }
+    }
+
+    fn vote(kind: VoteKind, round: u32, block_id: Option<BlockId>) -> SignRequest {
+        SignRequest::Vote(UnsignedVote {
+            kind,
+            height: Height(1),
+            round: Round(round),
+            block_id,
+            timestamp: Time::EPOCH,
+            validator_address: KEY.address(),
+            validator_index: ValidatorIndex(0),
+            extension: None,
+        })
+    }
+
+    fn proposal(pol_round: Option<Round>) -> SignRequest {
+        let (height, round, timestamp) = (Height(1), Round(3), Time::EPOCH);
+        let block_id = id(1);
+        SignRequest::Proposal(UnsignedProposal { height, round, pol_round, block_id, timestamp })
+    }
+
+    #[test]
+    fn the_same_again_is_no_contradiction_and_anything_else_is() {
+        let mut judge = Signatures::default();
+        for kind in [VoteKind::Prevote, VoteKind::Precommit] {
+            for round in 0..2 {
+                let signed = vote(kind, round, Some(id(1)));
+                assert_eq!(judge.signed(0, &KEY, &signed), Ok(()));
+                assert_eq!(judge.signed(0, &KEY, &signed), Ok(()));
+            }
+        }
+        assert_eq!(judge.signed(0, &PublicKey([2; 32]), &vote(VoteKind::Prevote, 0, None)), Ok(()));
+        assert!(judge.signed(0, &KEY, &vote(VoteKind::Prevote, 0, None)).is_err());
+        assert!(judge.signed(0, &KEY, &vote(VoteKind::Precommit, 1, Some(id(2)))).is_err());
+        assert_eq!(judge.signed(0, &KEY, &proposal(None)), Ok(()));
+        assert!(judge.signed(0, &KEY, &proposal(Some(Round(1)))).is_err());
+    }
+}

@@ -2,20 +2,24 @@
 //! the same order, with the same barriers. Here waiting is a number that grows.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{
-    Announcement, Decided, Input, Output, Question, Recipients, SignRequest, StoredBlock, Timeout,
+    Announcement, Decided, Input, Judgement, Output, Question, Recipients, SignRequest,
+    StoredBlock, Timeout,
 };
 use execution::served;
-use types::{Height, Message, PeerId};
+use types::{Block, ChainId, Evidence, Height, Message, PeerId};
 
 use super::trouble::{Ending, Stop};
+use super::verifier::Past;
 use super::whole::End;
-use super::{Machine, Member};
+use super::{Machine, Member, Running};
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
+use crate::trace::words;
 
 /// Most inputs taken together before their outputs are carried out.
 const INPUTS_AT_ONCE_MAX: usize = 256;
@@ -82,7 +86,12 @@ impl Member {
         let time = self.clock.read(outside.now);
         let mut outputs = Vec::new();
         let count = running.inbox.len().min(INPUTS_AT_ONCE_MAX);
+        let mut here = running.height.map_or(outside.genesis.initial_height, Height::next);
         for input in running.inbox.drain(..count) {
+            outside.judges.taken(number, here, &input);
+            if let Input::Executed { height, .. } = &input {
+                here = here.max(height.next());
+            }
             running.replica.handle(time, input, &mut outputs);
         }
         self.go_on(outside, outputs);
@@ -173,9 +182,14 @@ impl Member {
             }
             Output::AwaitTxs { height } => self.await_txs(outside, turn.at, height),
             Output::Ask(question) => self.ask(outside, turn.at, question),
-            Output::Rekey(keyring) => running.keyring = *keyring,
+            Output::Rekey(keyring) => {
+                if let Some(adversary) = outside.adversary(self.number) {
+                    adversary.rekey(&keyring);
+                }
+                running.keyring = *keyring;
+            }
             Output::Penalise { peer, offence, reason } => {
-                outside.judges.blamed(self.number, Network::member_of(peer), offence, reason);
+                outside.penalise(self.number, Network::member_of(peer), offence, reason);
             }
             Output::Announce(announcement) => self.announced(outside, &announcement),
             Output::Halt { reason } => return Err(End::Failed(reason)),
@@ -202,7 +216,7 @@ impl Member {
     /// After the last output: a new state is written without a sync.
     fn settle(&mut self, outside: &mut Outside) -> Result<(), End> {
         if matches!(self.machine, Machine::Whole(_)) {
-            return self.settle_whole();
+            return self.settle_whole(outside);
         }
         let Some(running) = &self.running else { return Ok(()) };
         if running.keeping.has_execution() { self.write(outside, false) } else { Ok(()) }
@@ -217,9 +231,11 @@ impl Member {
             return Err(End::Fault(Stop { ending: Ending::Killed, fault }));
         }
         if let (true, Some(fault)) = (durable, self.trouble.sync_fails) {
+            outside.judges.wrote(self.number, &write, false);
             light.write(write, false);
             return Err(End::Fault(Stop { ending: Ending::PowerCut, fault }));
         }
+        outside.judges.wrote(self.number, &write, durable);
         for decided in light.write(write, durable) {
             self.judge_decided(outside, &decided);
         }
@@ -253,12 +269,12 @@ impl Member {
 
     pub(super) fn judge_decided(&self, outside: &mut Outside, decided: &Decided) {
         if outside.judges.decided(self.number, decided) {
-            if let Err(what) = outside.ledger.learn(&decided.block) {
-                outside.judges.fail("no transaction twice", what);
-            }
-            outside.counts.heights += 1;
-            outside.counts.rounds += u64::from(decided.commit.round.0) + 1;
+            outside.counts.decided(decided.commit.round);
         }
+        outside.tell(|| {
+            let (height, round) = (decided.block.header.height, decided.commit.round);
+            format!("n{} has {height}/{round} {} on disk", self.number, words::block(&decided.id))
+        });
     }
 
     fn send(&mut self, outside: &mut Outside, at: Moment, to: Recipients, message: &Message) {
@@ -303,7 +319,10 @@ impl Member {
             Machine::Light(_) => signer.sign(curves, chain_id, request.clone()),
             Machine::Whole(whole) => whole.sign(curves, chain_id, request.clone())?,
         };
-        if !matches!(signed, Input::SignRefused { .. }) {
+        if matches!(signed, Input::SignRefused { .. }) {
+            outside.tell(|| format!("n{} may not sign {}", self.number, words::request(&request)));
+        } else {
+            outside.tell(|| format!("n{} signs {}", self.number, words::request(&request)));
             outside.judges.signed(self.number, key, &request);
         }
         Ok(signed)
@@ -316,18 +335,88 @@ impl Member {
         }
         let longest = outside.plan.machine.answer_micros * 1000;
         let takes = if 0 < longest { self.chance.below(longest) } else { 0 };
-        let answer = outside.word.answer(question, self.key);
+        let judged = judged(&question);
+        let answer = self.checked(&outside.genesis.chain_id, &question);
+        let answer = answer.unwrap_or_else(|| outside.word.answer(question, self.key));
+        if let Input::Executed { height, outcome } = &answer {
+            outside.judges.executed(self.number, *height, outcome);
+        }
+        if let Some(adversary) = outside.adversary(self.number)
+            && let Some(block) = judged.as_ref().or(built(&answer))
+        {
+            adversary.learn(block);
+        }
         let Some(running) = &mut self.running else { return };
         let done = running.executing_until.max(at).after_nanos(takes);
         running.executing_until = done;
         self.later(outside, done, Inside::Answer(Box::new(answer)));
     }
 
-    fn announced(&mut self, _outside: &mut Outside, _announcement: &Announcement) {}
+    /// What follows from the signatures in question alone: those of the last commit and of the
+    /// evidence in a proposed block, and those of a served block's commit.
+    fn checked(&mut self, chain_id: &ChainId, question: &Question) -> Option<Input> {
+        let Self { running: Some(Running { verifier, .. }), machine, .. } = self else {
+            return None;
+        };
+        let Machine::Light(light) = machine else { return None };
+        match question {
+            Question::Judge { state, block, .. } => {
+                let last = block.last_commit.as_ref().zip(state.last_block.as_ref());
+                let proven = last.is_none_or(|(commit, last)| {
+                    verifier.commit(chain_id, &last.validators, last.height, commit)
+                });
+                let stands = |piece: &Evidence| {
+                    let Some((validators, time)) = light.past(piece.height()) else { return false };
+                    verifier.evidence(&Past { chain_id, validators: &validators, time }, piece)
+                };
+                if proven && block.evidence.iter().all(stands) {
+                    return None;
+                }
+                let (height, block) = (block.header.height, block.hash());
+                Some(Input::Judged { height, block, judgement: Judgement::Invalid })
+            }
+            Question::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
+                let valid = commit.block_id == *block_id
+                    && commit.height == *height
+                    && verifier.extended_commit(chain_id, validators, commit, *extensions_enabled);
+                Some(Input::CommitVerified { height: *height, block: block_id.hash, valid })
+            }
+            Question::Build { .. }
+            | Question::Extend { .. }
+            | Question::VerifyExtension { .. }
+            | Question::Execute { .. } => None,
+        }
+    }
+
+    fn announced(&mut self, outside: &mut Outside, announcement: &Announcement) {
+        if let Some(running) = &mut self.running {
+            running.progress.learn(announcement);
+        }
+        outside.tell_some(|| {
+            let text = words::announcement(announcement)?;
+            Some(format!("n{} {text}", self.number))
+        });
+    }
 
     pub(super) fn later(&self, outside: &mut Outside, at: Moment, event: Inside) {
         let (member, life) = (self.number, self.life);
         outside.queue.push(at, Happening::Inside { member, life, event });
+    }
+}
+
+/// The block that a question is about, if it is to be judged.
+fn judged(question: &Question) -> Option<Arc<Block>> {
+    match question {
+        Question::Judge { block, .. } => Some(Arc::clone(block)),
+        _ => None,
+    }
+}
+
+/// The block that was built.
+fn built(answer: &Input) -> Option<&Arc<Block>> {
+    match answer {
+        Input::Built { built: Some((block, _)), .. } => Some(block),
+        _ => None,
     }
 }
 

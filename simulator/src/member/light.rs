@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consensus::{Decided, Input, Judgement, Output, Question, Record, Start, StoredBlock};
 use types::{
-    AppHash, Block, BlockOutcome, ChainState, Evidence, Hash, Height, Message, PublicKey, Tx,
-    TxResult, ValidatorUpdate, VotingPower,
+    AppHash, Block, BlockOutcome, ChainState, Evidence, Hash, Height, Message, PublicKey, Time, Tx,
+    TxResult, ValidatorSet, ValidatorUpdate, VotingPower,
 };
 
 use crate::chance::Chance;
@@ -24,6 +24,8 @@ struct Rows {
     records: Vec<Record>,
     blocks: BTreeMap<Height, StoredBlock>,
     state: Arc<ChainState>,
+    /// Who voted at each height that was executed.
+    validators: BTreeMap<Height, Arc<ValidatorSet>>,
     evidence: BTreeMap<Hash, Evidence>,
 }
 
@@ -41,8 +43,13 @@ pub struct Light {
 impl Light {
     /// Before the first block.
     pub fn new(state: Arc<ChainState>) -> Self {
-        let rows =
-            Rows { records: Vec::new(), blocks: BTreeMap::new(), state, evidence: BTreeMap::new() };
+        let rows = Rows {
+            records: Vec::new(),
+            blocks: BTreeMap::new(),
+            state,
+            validators: BTreeMap::new(),
+            evidence: BTreeMap::new(),
+        };
         Self { rows, unsynced: Vec::new() }
     }
 
@@ -90,21 +97,30 @@ impl Light {
         Message::BlockResponse { block: Arc::new(whole(&stored)), extended_commit }
     }
 
+    /// Who voted at a height, and when its block was made.
+    pub fn past(&self, height: Height) -> Option<(Arc<ValidatorSet>, Time)> {
+        let validators = self.rows.validators.get(&height)?;
+        let time = whole(self.rows.blocks.get(&height)?).header.time;
+        Some((Arc::clone(validators), time))
+    }
+
     /// The last block on the disk.
     pub fn tip(&self) -> Option<Height> {
         self.rows.blocks.keys().next_back().copied()
     }
 
     /// What a replica begins with: what the disk holds decided and the state does not know yet is
-    /// executed first.
-    pub fn start(&mut self, word: &Word) -> (Start, Vec<Record>) {
+    /// executed first. Returns that, too.
+    pub fn start(&mut self, word: &Word) -> (Start, Vec<Record>, Vec<(Height, BlockOutcome)>) {
+        let mut executed = Vec::new();
         let rows = &mut self.rows;
         while let Some(stored) = rows.blocks.get(&rows.state.next_height()) {
             let block = whole(stored);
             let id = stored.commit.block_id;
             let outcome = word.outcome(&block, &id.hash);
             let after = rows.state.advance(id, &block.header, block.txs.len(), &outcome);
-            rows.state = Arc::new(after.expect("the same outcome was taken before"));
+            rows.take(Arc::new(after.expect("the same outcome was taken before")));
+            executed.push((block.header.height, outcome));
         }
         let first = rows.blocks.keys().next().copied();
         let last = rows.blocks.keys().next_back().copied();
@@ -117,11 +133,21 @@ impl Light {
         };
         let height = rows.state.next_height();
         rows.records.retain(|record| record.height() == height);
-        (start, rows.records.clone())
+        (start, rows.records.clone(), executed)
     }
 }
 
 impl Rows {
+    fn take(&mut self, state: Arc<ChainState>) {
+        if let Some(last) = &state.last_block {
+            self.validators.insert(last.height, Arc::clone(&last.validators));
+            if BLOCKS_MAX < self.validators.len() {
+                self.validators.pop_first();
+            }
+        }
+        self.state = state;
+    }
+
     fn apply(&mut self, write: Write) -> Option<Arc<Decided>> {
         let mut decided = None;
         for output in write {
@@ -143,7 +169,7 @@ impl Rows {
                     }
                     decided = Some(Arc::new(*it));
                 }
-                Output::KeepState(state) => self.state = state,
+                Output::KeepState(state) => self.take(state),
                 other => unreachable!("not kept: {other:?}"),
             }
         }
@@ -172,7 +198,7 @@ impl Word {
         Self { plan: plan.machine.clone(), keys, powers: plan.powers.clone() }
     }
 
-    /// Its answer to a question; and, to questions about signatures, the verifier's.
+    /// Its answer to a question; signatures were checked before.
     pub fn answer(&self, question: Question, key: Option<PublicKey>) -> Input {
         match question {
             Question::Build { height, round, state, last_commit, evidence } => {
@@ -195,12 +221,9 @@ impl Word {
             Question::VerifyExtension { vote, .. } => {
                 Input::ExtensionVerified { vote, accept: true }
             }
-            Question::VerifyCommit { height, block_id, commit, validators, .. } => {
-                let power = commit.votes().filter(|vote| vote.block_id == Some(block_id));
-                let power = power.filter_map(|vote| validators.get(vote.validator_index));
-                let power = power.fold(VotingPower::ZERO, |sum, it| sum.plus(it.power));
-                let valid = validators.quorum().reached_by(power);
-                Input::CommitVerified { height, block: block_id.hash, valid }
+            Question::VerifyCommit { height, block_id, .. } => {
+                // Not the application's to say: the driver has checked it before.
+                Input::CommitVerified { height, block: block_id.hash, valid: false }
             }
             Question::Execute { block, id, .. } => {
                 let height = block.header.height;

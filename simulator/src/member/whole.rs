@@ -12,7 +12,7 @@ use apps::KvStore;
 use consensus::{Decided, Input, Record, SignRequest, Start};
 use execution::{HandshakeError, StartError, handshake, start};
 use storage::{StorageError, Store};
-use types::{ChainId, Genesis, Height};
+use types::{BlockOutcome, ChainId, Genesis, Height};
 
 use crate::chance::Chance;
 use crate::curves::Curves;
@@ -47,6 +47,8 @@ pub struct Whole {
     wiped: bool,
     /// The last block that was shown to the judges.
     judged: Option<Height>,
+    /// The last block whose outcome was.
+    pub executed: Option<Height>,
     /// What is lost when the node ends.
     pub life: Option<Life>,
 }
@@ -96,6 +98,7 @@ impl Whole {
             begun: false,
             wiped: false,
             judged: None,
+            executed: None,
             life: None,
         }
     }
@@ -147,8 +150,8 @@ impl Whole {
         let application = crate::application::Simulated::new(
             Arc::clone(&self.kvstore) as Arc<dyn abci::Application>,
             &self.plan.application,
-            self.rejects_permille,
             wrong.map(|wrong| Height(wrong.from)),
+            (self.rejects_permille, Arc::clone(&outside.needed)),
             chance,
         )?;
         let life = Life::new(self, outside, store, application);
@@ -228,7 +231,8 @@ impl Whole {
         }
         let retain = self.plan.application.retain_blocks;
         self.kvstore = Arc::new(KvStore::in_memory().retaining(retain));
-        (self.begun, self.judged, self.wiped) = (false, None, true);
+        (self.begun, self.wiped) = (false, true);
+        (self.judged, self.executed) = (None, None);
     }
 
     /// The blocks on the disk that the judges were not shown, in order.
@@ -243,6 +247,22 @@ impl Whole {
         }
         self.judged = Some(tip).max(self.judged);
         decided
+    }
+
+    /// What came of blocks that were executed on the way to here, and not shown to the judges.
+    pub fn unjudged_outcomes(&mut self) -> Vec<(Height, BlockOutcome)> {
+        let Some(life) = &self.life else { return Vec::new() };
+        let Ok(Some((base, tip))) = life.store.range() else { return Vec::new() };
+        let mut height = self.executed.map_or(base, Height::next).max(base);
+        let mut outcomes = Vec::new();
+        while height <= tip {
+            if let Ok(Some(outcome)) = life.store.outcome(height) {
+                outcomes.push((height, outcome));
+            }
+            height = height.next();
+        }
+        self.executed = Some(tip).max(self.executed);
+        outcomes
     }
 
     /// The last block on the disk.

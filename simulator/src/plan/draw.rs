@@ -5,6 +5,7 @@
 mod faults;
 mod links;
 mod powers;
+mod whole;
 
 use super::fault::FaultClass;
 use super::network::NetworkPlan;
@@ -98,7 +99,14 @@ impl NetworkPlan {
 impl MachinePlan {
     /// The longest that a member takes for a step in fair weather, in microseconds.
     pub fn step_micros(&self) -> u64 {
-        self.sync_micros + self.sign_micros + self.answer_micros
+        let own = self.sync_micros + self.sign_micros + self.answer_micros;
+        match &self.kind {
+            MachineKind::Light => own,
+            // The outcome and the state are synced, too.
+            MachineKind::Whole(whole) => {
+                own + 2 * self.sync_micros + whole.application.height_micros()
+            }
+        }
     }
 }
 

@@ -122,6 +122,13 @@ impl Default for ApplicationPlan {
     }
 }
 
+impl ApplicationPlan {
+    /// The longest that its calls of a height take, in microseconds.
+    pub fn height_micros(&self) -> u64 {
+        4 * self.propose_micros + self.execute_micros + self.commit_micros + 10 * self.check_micros
+    }
+}
+
 impl Default for WorkloadPlan {
     /// Two clients.
     fn default() -> Self {

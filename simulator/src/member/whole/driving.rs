@@ -1,11 +1,13 @@
 //! What a member's driver does on a whole machine: beginning, barriers, the executor's thread, the
 //! verifier, and the ways to end.
 
+use std::sync::Arc;
+
 use abci::QueryRequest;
 use bytes::Bytes;
 use consensus::{Input, Question, Record, Start};
 use mempool::Source;
-use types::{Height, Message, Offence, PeerId, Tx, TxHash, Verified};
+use types::{Height, Message, PeerId, Tx, TxHash};
 
 use super::life::Sorted;
 use super::lookout::Executed;
@@ -39,7 +41,12 @@ impl Member {
         let begun = self.whole()?.begin(outside, chance);
         self.judge_disk(outside);
         match begun {
-            Ok(start) => Some(start),
+            Ok((start, records)) => {
+                for (height, outcome) in self.whole()?.unjudged_outcomes() {
+                    outside.judges.executed(self.number, height, &Arc::new(outcome));
+                }
+                Some((start, records))
+            }
             Err(end) => {
                 self.end_beginning(outside, end);
                 None
@@ -60,6 +67,8 @@ impl Member {
         match self.excused(end) {
             End::Fault(stop) => self.stop(outside, stop),
             End::Failed(reason) => {
+                outside.tell(|| format!("n{} halts: {reason}", self.number));
+                outside.counts.client("nodes that halted");
                 outside.judges.halted(self.number, &reason);
                 self.leave(outside);
                 outside.notes.push(Note::Stopped { member: self.number, fault: None });
@@ -76,7 +85,7 @@ impl Member {
                 (Ending::Killed, None)
             }
         };
-        self.end_whole(ending);
+        self.end_whole(outside, ending);
         outside.notes.push(Note::Stopped { member: self.number, fault });
     }
 
@@ -92,11 +101,12 @@ impl Member {
     }
 
     /// The process of a whole machine is gone, perhaps with the power.
-    pub(in crate::member) fn end_whole(&mut self, ending: Ending) {
+    pub(in crate::member) fn end_whole(&mut self, outside: &mut Outside, ending: Ending) {
         let renamed = self.chance.coin();
         let Machine::Whole(whole) = &mut self.machine else { return };
         let power = ending == Ending::PowerCut;
         let taken = power.then(|| self.chance.between(0, whole.disk.unsynced()));
+        outside.tell(|| format!("n{} ends: {ending:?}, {taken:?} writes taken", self.number));
         whole.end(taken, renamed);
     }
 
@@ -115,6 +125,7 @@ impl Member {
         let Machine::Whole(whole) = &mut self.machine else { return Ok(at) };
         let Some(life) = &whole.life else { return Ok(at) };
         let decides = running.keeping.has_decision();
+        outside.judges.wrote(self.number, running.keeping.held(), true);
         let kept = running.keeping.barrier(&life.store, &*whole.lookout);
         let synced = whole.disk.take_synced_writes();
         kept.map_err(|error| whole.end_of(&error))?;
@@ -126,10 +137,13 @@ impl Member {
     }
 
     /// The end of a turn of the replica.
-    pub(in crate::member) fn settle_whole(&mut self) -> Result<(), End> {
+    pub(in crate::member) fn settle_whole(&mut self, outside: &mut Outside) -> Result<(), End> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let Machine::Whole(whole) = &mut self.machine else { return Ok(()) };
         let Some(life) = &whole.life else { return Ok(()) };
+        if running.keeping.has_execution() {
+            outside.judges.wrote(self.number, running.keeping.held(), false);
+        }
         let settled = running.keeping.settle(&life.store, &*whole.lookout);
         settled.map_err(|error| whole.end_of(&error))
     }
@@ -191,6 +205,8 @@ impl Member {
         let Machine::Whole(whole) = &mut self.machine else { return };
         let Some(life) = &mut whole.life else { return };
         for Executed { height, txs, outcome } in whole.lookout.take_executed() {
+            outside.judges.executed(self.number, height, &outcome);
+            whole.executed = Some(height);
             for (tx, result) in txs.iter().zip(&outcome.tx_results) {
                 for ticket in life.waiting.remove(&TxHash::of(tx)).unwrap_or_default() {
                     let errand = Errand::Told { height, code: result.code };
@@ -240,32 +256,23 @@ impl Member {
         }
     }
 
-    /// What the verifier makes of a message; none if it ends there.
-    pub(in crate::member) fn sort(
+    /// What the verifier makes of a message.
+    pub(in crate::member) fn receive_whole(
         &mut self,
         outside: &mut Outside,
         peer: PeerId,
         message: Message,
-    ) -> Option<Verified<Message>> {
-        let running = self.running.as_ref()?;
-        let life = self.machine.life_mut()?;
-        let sorted = life.sort(&running.keyring, peer, message);
-        match sorted {
-            Sorted::Verified(message) => Some(message),
-            Sorted::Taken => {
-                self.heed(outside, outside.now);
-                None
-            }
+    ) {
+        let Some(running) = &self.running else { return };
+        let Some(life) = self.machine.life_mut() else { return };
+        match life.sort(&running.keyring, peer, message) {
+            Sorted::Verified(message) => self.hear(outside, Input::Received { peer, message }),
+            Sorted::Taken => self.heed(outside, outside.now),
             Sorted::Refused(offence) => {
-                self.blame(outside, peer, offence);
-                None
+                let reason = "the verifier refuses what it says";
+                outside.penalise(self.number, Network::member_of(peer), offence, reason);
             }
         }
-    }
-
-    fn blame(&mut self, outside: &mut Outside, peer: PeerId, offence: Offence) {
-        let reason = "the verifier refuses what it says";
-        outside.judges.blamed(self.number, Network::member_of(peer), offence, reason);
     }
 
     /// A peer comes or goes: the pool hears of it before the replica does.

@@ -1,6 +1,6 @@
 //! Looks on while a node keeps and executes: ends it at a place, and notes what was executed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use execution::{Point, Stopped, Watch};
 use types::{Block, BlockOutcome, Height, Tx};
@@ -13,7 +13,7 @@ pub struct Executed {
     /// Its transactions.
     pub txs: Vec<Tx>,
     /// What came of them.
-    pub outcome: BlockOutcome,
+    pub outcome: Arc<BlockOutcome>,
 }
 
 /// Looks on.
@@ -76,6 +76,7 @@ impl Watch for Lookout {
 
     fn executed(&self, block: &Block, outcome: &BlockOutcome) {
         let (height, txs) = (block.header.height, block.txs.clone());
-        self.state().executed.push(Executed { height, txs, outcome: outcome.clone() });
+        let outcome = Arc::new(outcome.clone());
+        self.state().executed.push(Executed { height, txs, outcome });
     }
 }
