@@ -16,7 +16,8 @@ fn fair(seed: u64, powers: &[u64], heights: u64) -> Plan {
 const SEEDS: std::ops::Range<u64> = 0..1000;
 
 fn with(mut plan: Plan, kinds: impl IntoIterator<Item = FaultKind>) -> Plan {
-    let fault = |(place, kind)| Fault { at_ms: 20 + 40 * place, lasts_ms: 200, kind };
+    let fault =
+        |(place, kind): (u64, FaultKind)| Fault { at_ms: 20 + 40 * place, lasts_ms: 200, kind };
     plan.faults = (0..).zip(kinds).map(fault).collect();
     plan
 }

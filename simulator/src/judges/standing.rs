@@ -106,7 +106,6 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::plan::Vice;
-    use crate::world::World;
 
     fn standing(plan: &Plan) -> Standing {
         Standing::new(plan)
