@@ -10,7 +10,15 @@ use tempfile::TempDir;
 
 /// A small and quick network.
 const SMALL: [&str; 10] = [
-    "--heights", "3", "--validators", "4", "--byzantine", "0", "--faults", "none", "--network",
+    "--heights",
+    "3",
+    "--validators",
+    "4",
+    "--byzantine",
+    "0",
+    "--faults",
+    "none",
+    "--network",
     "lan",
 ];
 
@@ -128,7 +136,10 @@ fn impossible_networks_are_refused_with_the_reason() {
     let cases: [(&[&str], &[&str]); 12] = [
         (&[], &["nothing to simulate", "--seed N"]),
         (&["--seed", "1", "--validators", "0"], &["--validators: 0 validators"]),
-        (&["--seed", "1", "--validators", "4", "--byzantine", "5"], &["5 Byzantine validators of 4"]),
+        (
+            &["--seed", "1", "--validators", "4", "--byzantine", "5"],
+            &["5 Byzantine validators of 4"],
+        ),
         (&["--seed", "1", "--validators", "4", "--byzantine", "2"], &["--beyond-a-third"]),
         (&["--seed", "1", "--heights", "0"], &["--heights: 0 heights"]),
         (&["--seed", "1", "--faults", "loss,crush"], &["crush", "did you mean `crash`?"]),
