@@ -500,10 +500,11 @@ impl Solo {
                 let timestamp = it.timestamp;
                 let vote = it.signed(timestamp, SIGNATURE, None);
                 let signed = self.signed.entry(place).or_insert_with(|| vote.clone()).clone();
-                if signed.block_id == vote.block_id && !self.lossy {
+                if signed.block_id != vote.block_id {
+                    self.say("the signer has signed another");
+                }
+                if !self.lossy {
                     self.answers.push(Input::SignedVote(signed));
-                } else if signed.block_id != vote.block_id {
-                    self.say("the signer refuses");
                 }
             }
         }

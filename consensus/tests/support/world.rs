@@ -417,10 +417,7 @@ impl World {
                     reason: reason.to_owned(),
                 };
                 match signed.get(&place) {
-                    Some(vote) if vote.block_id == it.block_id => {
-                        return Input::SignedVote(vote.clone());
-                    }
-                    Some(_) => return refused("another vote was signed"),
+                    Some(vote) => return Input::SignedVote(vote.clone()),
                     None if last.is_some_and(|last| place < last) => return refused("too late"),
                     None => {}
                 }
