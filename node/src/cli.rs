@@ -163,7 +163,7 @@ mod tests {
             "lockstep localnet -n 4 --dir d --base-port 26656 --fresh",
             "lockstep show-node-id --libp2p --home /nowhere --json",
             "lockstep version -v",
-            "lockstep simulate --seed 7 --heights 9 --validators 4 --byzantine 1 --faults crash,loss",
+            "lockstep simulate --seed 7 --heights 9 --validators 4 --byzantine 1 --faults crash",
             "lockstep simulate --seeds 0..9 --jobs 2 --network wan --within 60 --json",
             "lockstep simulate --replay seed-7.trace --trace again.trace",
         ] {

@@ -164,8 +164,7 @@ impl World {
                 }
             }
             Happening::Errand { ticket, errand } => {
-                let facts = [8, number(ticket.client), ticket.number];
-                self.outside.digest.add(now, &facts);
+                self.outside.digest.add(now, &[8, number(ticket.client), ticket.number]);
                 self.errand(ticket, &errand);
             }
             Happening::Garbage { from, to, connection } => {

@@ -67,7 +67,7 @@ impl Gossip {
         later
     }
 
-    /// A peer that does not get on says which of the precommits that it is fed it has: of the others
+    /// A peer that does not get on says which of the precommits it is fed it has: of the others
     /// it may have conflicting ones, which are of no use to it.
     pub(super) fn learn_of_commit(&mut self, id: PeerId, message: &Message) {
         let Message::VoteSetBits { height, round, kind, block_id: Some(block_id), have } = message

@@ -192,8 +192,8 @@ fn advisory_02_a_large_piece_of_evidence_does_not_hold_up_the_next() {
 }
 
 /// Evidence was dated by the local clock, so nodes disagreed about it, sent it for ever and cut
-/// each other off. Two nodes make the same bytes of the same votes, whenever and in whatever order they
-/// saw them.
+/// each other off. Two nodes make the same bytes of the same votes, whenever and in whatever order
+/// they saw them.
 #[test]
 fn advisory_14_evidence_of_two_nodes_is_the_same_to_the_last_byte() {
     let state = genesis();

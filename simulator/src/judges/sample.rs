@@ -38,7 +38,7 @@ impl Sample {
             curves: Curves::new(4, real),
             chain: Chain::new(&genesis),
             standing: Standing::new(&plan),
-            state: ChainState::genesis(&genesis).unwrap(),
+            state: ChainState::genesis(&genesis).expect("a sample is sound"),
             last_commit: None,
             genesis,
             plan,
@@ -86,8 +86,10 @@ impl Sample {
         block_id: Option<BlockId>,
     ) -> UnsignedVote {
         let validator_address = self.curves.public(key).address();
-        let (validator_index, _) = self.state.validators.find(&validator_address).unwrap();
-        let seconds = Duration::from_secs(10 * height.0 + u64::try_from(key).unwrap());
+        let (validator_index, _) =
+            self.state.validators.find(&validator_address).expect("a sample is sound");
+        let seconds =
+            Duration::from_secs(10 * height.0 + u64::try_from(key).expect("a sample is sound"));
         UnsignedVote {
             kind: VoteKind::Precommit,
             height,
@@ -112,10 +114,11 @@ impl Sample {
     pub fn follow(&mut self, decided: &Decided) {
         let outcome = Self::outcome(decided);
         let (header, txs) = (&decided.block.header, decided.block.txs.len());
-        self.state = self.state.advance(decided.id, header, txs, &outcome).unwrap();
+        self.state =
+            self.state.advance(decided.id, header, txs, &outcome).expect("a sample is sound");
         self.last_commit = Some(decided.commit.commit());
         self.chain.decided(decided.id, header.time);
-        self.chain.executed(header.height, &outcome).unwrap();
+        self.chain.executed(header.height, &outcome).expect("a sample is sound");
     }
 
     /// Puts an entry into a commit.

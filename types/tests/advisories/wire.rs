@@ -224,7 +224,7 @@ fn advisory_29_claims_and_parts_without_a_field_are_refused() {
 }
 
 #[test]
-fn advisory_29_blocks_and_evidence_without_a_field_are_refused() {
+fn advisory_29_blocks_without_a_field_are_refused() {
     let response = blocksync::BlockResponse { block: Some(block()), ext_commit: None };
     let read = |it| sync_message(Sync::BlockResponse(it)).map(drop);
     judge(
@@ -253,6 +253,10 @@ fn advisory_29_blocks_and_evidence_without_a_field_are_refused() {
         let refusal = Sync::NoBlockResponse(blocksync::NoBlockResponse { height });
         assert!(sync_message(refusal).is_err());
     }
+}
+
+#[test]
+fn advisory_29_evidence_without_a_field_is_refused() {
     let evidence = wire::DuplicateVoteEvidence {
         vote_a: Some(vote()),
         vote_b: Some(vote()),
