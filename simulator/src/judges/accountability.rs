@@ -4,7 +4,7 @@
 //!
 //! Two votes in one round convict by themselves. Amnesia (a vote against one's own lock) does not:
 //! the vote does not say which polka it rests on. But an honest voter has that polka in its
-//! records, so a vote whose polka is in nobody's convicts, once all honest members have shown theirs.
+//! records, so a vote whose polka is in nobody's convicts, once all honest members show theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -12,8 +12,8 @@
 //!    block that the proposer has not heard of may refuse once; by the next good round it was heard
 //!    of. So three good rounds suffice, and the rotation says when they come.
 //! 4. *Heights.* Who is behind fetches blocks; one that does not come is asked of another peer
-//!    after the wait for that, at most twice for each peer. Each height at the tip is decided as in 2-3.
-
+//!    after the wait for that, at most twice for each peer. Each height at the tip is decided as
+//!    in 2-3. 
 use super::Plan;
 use crate::network::bandwidth::WAITING_NANOS_MAX;
 
