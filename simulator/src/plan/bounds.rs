@@ -13,7 +13,8 @@
 //!    of. So three good rounds suffice, and the rotation says when they come.
 //! 4. *Heights.* Who is behind fetches blocks; one that does not come is asked of another peer
 //!    after the wait for that, at most twice for each peer. Each height at the tip is decided as
-//!    in 2-3. 
+//!    in 2-3.
+
 use super::Plan;
 use crate::network::bandwidth::WAITING_NANOS_MAX;
 
