@@ -19,16 +19,29 @@ impl Store {
         let mut evidence: Vec<Evidence> =
             evidence.collect::<Result<_, _>>().in_row("evidence", "a pending offence")?;
         evidence.sort_by_key(Evidence::height);
-        Ok(evidence)
+        let mut pending = Vec::with_capacity(evidence.len());
+        for one in evidence {
+            // A block may carry the same deed in other bytes, and a crash keep us from noting it.
+            if !self.is_committed(&one)? {
+                pending.push(one);
+            }
+        }
+        Ok(pending)
     }
 
-    /// Whether evidence is in a block already. Known until the height it speaks of is pruned.
+    /// Whether evidence, or the same deed in other bytes, is in a block already. Known until the
+    /// height it speaks of is pruned.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn is_committed(&self, evidence: &Evidence) -> Result<bool, StorageError> {
-        let key = committed_evidence_key(evidence.height(), &evidence.hash());
-        Ok(self.read(Column::CommittedEvidence, &key)?.is_some())
+        for name in [evidence.hash(), evidence.deed()] {
+            let key = committed_evidence_key(evidence.height(), &name);
+            if self.read(Column::CommittedEvidence, &key)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -48,8 +61,10 @@ impl Step {
     /// Notes that a decided block carries the evidence.
     pub(crate) fn commit_evidence(&mut self, evidence: &Evidence) {
         let hash = evidence.hash();
-        let key = committed_evidence_key(evidence.height(), &hash);
-        self.batch.put(Column::CommittedEvidence, key, vec![]);
+        for name in [hash, evidence.deed()] {
+            let key = committed_evidence_key(evidence.height(), &name);
+            self.batch.put(Column::CommittedEvidence, key, vec![]);
+        }
         self.drop_evidence(&hash);
     }
 }
