@@ -3,7 +3,7 @@
 
 use storage::{StorageError, Store};
 use types::evidence::EvidenceContext;
-use types::{ChainId, Evidence, EvidenceError, Height, SignedHeader};
+use types::{ChainId, Evidence, EvidenceError, Header, Height, SignedHeader};
 
 use crate::memory::SharedMemory;
 
@@ -13,6 +13,9 @@ pub enum EvidenceRefusal {
     /// We do not have (or no longer have) what it is about.
     #[error("height {0} is not in the store")]
     UnknownHeight(Height),
+    /// A block carries it already, perhaps in other bytes.
+    #[error("it stands in a block already")]
+    Committed,
     /// It proves nothing.
     #[error(transparent)]
     False(#[from] EvidenceError),
@@ -28,8 +31,8 @@ impl EvidenceRefusal {
     }
 }
 
-/// Whether evidence proves what it claims, against what the store knows of its height. Signatures
-/// that are in `memory` are not checked again.
+/// Whether evidence proves what it claims, against what the store knows of its height, and is news.
+/// Signatures that are in `memory` are not checked again.
 ///
 /// # Errors
 /// Why it is not taken.
@@ -43,11 +46,13 @@ pub fn check_evidence(
     let unknown = || EvidenceRefusal::UnknownHeight(height);
     let meta = store.block_meta(height)?.ok_or_else(unknown)?;
     let validators = store.validators(height)?.ok_or_else(unknown)?;
+    if store.is_committed(evidence)? {
+        return Err(EvidenceRefusal::Committed);
+    }
     let trusted = match evidence {
         Evidence::DuplicateVote(_) => None,
         Evidence::LightClientAttack(attack) => {
-            let conflicting = attack.conflicting_block.signed_header.header.height;
-            signed_header(store, conflicting)?
+            Some(trusted_header(store, &attack.conflicting_block.signed_header.header)?)
         }
     };
     let context = EvidenceContext {
@@ -59,17 +64,24 @@ pub fn check_evidence(
     Ok(evidence.verify(&context, &mut memory.lock())?)
 }
 
-/// Our own header and commit at a height, or at our latest if that is lower.
-///
-/// # Errors
-/// If the store fails.
-pub fn signed_header(store: &Store, height: Height) -> Result<Option<SignedHeader>, StorageError> {
-    let Some((_, tip)) = store.range()? else { return Ok(None) };
-    let height = height.min(tip);
-    let Some(meta) = store.block_meta(height)? else { return Ok(None) };
+/// Our own header and commit at the height of a conflicting one, or our latest if that is lower. A
+/// header that is later than all we know may be the chain's: then we cannot judge it yet.
+fn trusted_header(store: &Store, conflicting: &Header) -> Result<SignedHeader, EvidenceRefusal> {
+    let unknown = || EvidenceRefusal::UnknownHeight(conflicting.height);
+    let (_, tip) = store.range()?.ok_or_else(unknown)?;
+    let height = conflicting.height.min(tip);
+    let header = store.block_meta(height)?.ok_or_else(unknown)?.header;
+    if height < conflicting.height && header.time < conflicting.time {
+        return Err(unknown());
+    }
     let commit = match store.commit(height)? {
-        Some(commit) => Some(commit),
-        None => store.seen_commit(height)?.map(|seen| seen.commit()),
+        Some(commit) => commit,
+        // Only the next block says which votes count: what we saw of the latest may be others than
+        // another node saw, and would blame others. An attack on the future is not told by it.
+        None if height < conflicting.height => {
+            store.seen_commit(height)?.ok_or_else(unknown)?.commit()
+        }
+        None => return Err(unknown()),
     };
-    Ok(commit.map(|commit| SignedHeader { header: meta.header, commit }))
+    Ok(SignedHeader { header, commit })
 }

@@ -12,9 +12,10 @@ use consensus::{Input, Judgement, Question};
 use mempool::BlockLimits;
 use storage::{Durable, StorageError, Store};
 use types::commit::Demand;
+use types::params::EvidenceParams;
 use types::{
     Address, Block, BlockOutcome, ChainId, ChainState, Evidence, ExtendedCommit, Hash, Height,
-    PartSet, Round, Tx, ValidatorSet, Vote,
+    PartSet, Round, Time, Tx, ValidatorSet, Vote,
 };
 
 use crate::evidence::{EvidenceRefusal, check_evidence};
@@ -199,9 +200,6 @@ where
                     return Ok(Judgement::Invalid);
                 }
             }
-            if self.store.is_committed(piece)? {
-                return Ok(Judgement::Invalid);
-            }
         }
         match self.application.process_proposal(&request_of(state, block))? {
             Verdict::Accept => Ok(Judgement::Accept),
@@ -250,13 +248,40 @@ where
             return Err(ExecutionError::Retain { retain, tip });
         }
         // Evidence is checked against the validators and the time of its height.
-        let provable = Height(tip.0.saturating_sub(state.params.evidence.age_blocks_max).max(1));
-        let retain = retain.min(provable);
+        let retain = retain.min(provable_from(&self.store, &state.params.evidence, (base, tip))?);
         if base < retain {
             self.store.prune(retain)?;
         }
         Ok(())
     }
+}
+
+/// The first height about which evidence still counts: it expires only when it is too old by blocks
+/// and by time.
+///
+/// # Errors
+/// If the store fails.
+pub fn provable_from(
+    store: &Store,
+    params: &EvidenceParams,
+    (base, tip): (Height, Height),
+) -> Result<Height, StorageError> {
+    let time_of = |height: Height| -> Result<Option<Time>, StorageError> {
+        Ok(store.block_meta(height)?.map(|meta| meta.header.time))
+    };
+    let Some(now) = time_of(tip)? else { return Ok(base) };
+    // Time goes up with height, so the first that counts is found by halving.
+    let (mut expired, mut counts) = (base.0, tip.0);
+    while expired < counts {
+        let middle = Height(expired.midpoint(counts));
+        let is_old = time_of(middle)?.is_none_or(|time| params.expired(middle, time, tip, now));
+        if is_old {
+            expired = middle.0 + 1;
+        } else {
+            counts = middle.0;
+        }
+    }
+    Ok(Height(counts))
 }
 
 /// Has the application finalize a block and makes the outcome durable. Also what replay does.

@@ -11,7 +11,7 @@ use types::genesis::GenesisValidator;
 use types::keys::PrivateKey;
 use types::vote::UnsignedVote;
 use types::{
-    AppHash, Block, BlockId, BlockOutcome, ChainId, ChainState, Commit, ConsensusParams,
+    AppHash, Block, BlockId, BlockOutcome, ChainId, ChainState, Commit, ConsensusParams, Evidence,
     ExtendedCommit, Genesis, Height, PublicKey, Round, Time, Tx, ValidatorIndex, Vote, VoteKind,
     VotingPower,
 };
@@ -57,8 +57,13 @@ impl Chain {
 
     /// Decides and executes one more block.
     pub fn decide(&mut self, txs: Vec<Tx>) -> (Height, BlockOutcome) {
+        self.decide_with(txs, vec![])
+    }
+
+    /// Decides and executes one more block that carries evidence.
+    pub fn decide_with(&mut self, txs: Vec<Tx>, evidence: Vec<Evidence>) -> (Height, BlockOutcome) {
         let proposer = self.state.validators.proposer().address;
-        let block = self.state.make_block(txs, self.last_commit.take(), vec![], proposer);
+        let block = self.state.make_block(txs, self.last_commit.take(), evidence, proposer);
         let parts = block.part_set();
         let id = block.id(&parts);
         let commit = self.commit(&block, id);

@@ -1,0 +1,11 @@
+//! Published advisories and fixes of the protocol's other implementations, each as a test that it
+//! would have failed. A test bears the number of its row in docs/RELIABILITY.md.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+#[path = "../../../rpc/tests/http/chain.rs"]
+#[expect(dead_code, reason = "other files make use of the rest")]
+mod chain;
+
+mod proving;
+mod starting;
