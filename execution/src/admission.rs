@@ -7,7 +7,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError, RwLockReadGuard};
 use std::time::Duration;
 
 use abci::{Application, ApplicationError, CheckTxKind, CheckTxRequest, CommitResponse};
@@ -66,11 +66,12 @@ pub trait Herald {
 /// The pool and all who use it.
 #[expect(
     clippy::disallowed_types,
-    reason = "threads of a node share it; none is held while another is taken"
+    reason = "threads of a node share it; `quiet` may be held while the pool is, never the reverse"
 )]
 pub struct Admission<A, H> {
     pool: std::sync::Mutex<Mempool>,
-    /// Held for reading while the application is asked, for writing while it commits.
+    /// Held for reading while the application is asked and until the pool has its answer, for
+    /// writing while it commits.
     quiet: std::sync::RwLock<()>,
     application: A,
     store: Store,
@@ -115,12 +116,20 @@ where
     /// If the pool or the application cannot take it. A code other than 0 is no error.
     pub fn submit(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
         let key = self.pool().admit(tx.clone(), source)?;
+        let asking = self.asking();
         let result = self.check(tx, source).inspect_err(|_| self.pool().forget(&key))?;
-        let checked = Checked { code: result.code, gas_wanted: result.gas_wanted };
-        if self.pool().checked(&key, checked)? {
+        let waits = self.pool().checked(&key, answer_of(&result))?;
+        drop(asking);
+        if waits {
             self.announce();
         }
         Ok(result)
+    }
+
+    /// Keeps the application from committing until the pool has what it answers: what an answer
+    /// about the state before a block lets in is to be asked about again after that block.
+    fn asking(&self) -> RwLockReadGuard<'_, ()> {
+        self.quiet.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the application says, unless a peer brings what has passed.
@@ -128,7 +137,6 @@ where
         if matches!(source, Source::Peer(_)) && self.has_passed(&tx)? {
             return Err(Refusal::Seen.into());
         }
-        let _asking = self.quiet.read().unwrap_or_else(PoisonError::into_inner);
         Ok(self.application.check_tx(&CheckTxRequest { tx, kind: CheckTxKind::New })?)
     }
 
@@ -149,10 +157,12 @@ where
         }
     }
 
-    /// Tells once there are transactions for this height.
-    pub fn await_txs(&self, height: Height) {
-        self.pool().await_txs(height);
-        self.announce();
+    /// Tells once there are transactions for this height; returns it if there are some already.
+    /// Whoever asks is not told by the herald, since it might wait for itself.
+    pub fn await_txs(&self, height: Height) -> Option<Height> {
+        let mut pool = self.pool();
+        pool.await_txs(height);
+        pool.take_available()
     }
 
     /// A peer to gossip to.
@@ -199,14 +209,10 @@ where
         let queue = self.pool().next_recheck(RECHECKS_AT_ONCE);
         for (key, tx) in queue {
             let request = CheckTxRequest { tx, kind: CheckTxKind::Recheck };
-            let answer = {
-                let _asking = self.quiet.read().unwrap_or_else(PoisonError::into_inner);
-                self.application.check_tx(&request)
-            };
-            match answer {
+            let _asking = self.asking();
+            match self.application.check_tx(&request) {
                 Ok(result) => {
-                    let checked = Checked { code: result.code, gas_wanted: result.gas_wanted };
-                    self.pool().rechecked(&key, checked);
+                    self.pool().rechecked(&key, answer_of(&result));
                 }
                 Err(error) => {
                     tracing::error!(%error, "the application could not recheck a transaction");
@@ -241,4 +247,8 @@ where
         self.pool().update(height, txs, succeeded);
         self.announce();
     }
+}
+
+fn answer_of(result: &TxResult) -> Checked {
+    Checked { code: result.code, gas_wanted: result.gas_wanted }
 }

@@ -113,9 +113,10 @@ impl Admission {
         self.bell().work.try_send(Work::Submitted(tx)).map_err(|_| Busy)
     }
 
-    /// Tells the replica once there are transactions for this height.
-    pub fn await_txs(&self, height: Height) {
-        self.rules.await_txs(height);
+    /// Tells the replica once there are transactions for this height; returns it if there are some
+    /// already.
+    pub fn await_txs(&self, height: Height) -> Option<Height> {
+        self.rules.await_txs(height)
     }
 
     /// A peer to gossip to.

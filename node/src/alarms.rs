@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_ring_once_in_order_of_their_deadlines() {
+    fn advisory_58_alarms_ring_once_in_order_of_their_deadlines() {
         let start = Instant::now();
         let mut alarms = Alarms::default();
         alarms.set(alarm(0, 30), start);

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -90,6 +90,7 @@ impl Driver {
             if self.take_inputs(&mut turn)? == Next::Stop {
                 return self.persist(&mut turn.keeping);
             }
+            self.ask(&mut turn)?;
         }
     }
 
@@ -152,9 +153,13 @@ impl Driver {
             Output::Load { height } => self.load(height),
             Output::Schedule(alarm) => turn.alarms.set(alarm, Instant::now()),
             Output::Sign(request) => turn.answered.push_back(self.sign(request)),
-            Output::AwaitTxs { height } => self.admission.await_txs(height),
+            Output::AwaitTxs { height } => {
+                let available = self.admission.await_txs(height);
+                turn.answered.extend(available.map(|height| Input::TxsAvailable { height }));
+            }
             Output::Ask(question) => {
-                self.executor.send(question).context("the application's thread has stopped")?;
+                turn.unasked.push_back(question);
+                self.ask(turn)?;
             }
             Output::Rekey(keyring) => self.keyring.replace(*keyring),
             Output::Penalise { peer, offence, reason } => {
@@ -167,6 +172,23 @@ impl Driver {
             | Output::DropEvidence(_)
             | Output::Decide(_)
             | Output::KeepState(_) => unreachable!("held back by Keeping"),
+        }
+        Ok(())
+    }
+
+    /// Hands the application's thread what it has room for. This thread must never wait for it: its
+    /// answers come through our own queue. Each answer is an input, after which the rest is tried.
+    /// The replica bounds how many questions it keeps waiting.
+    fn ask(&self, turn: &mut Turn) -> Result<()> {
+        while let Some(question) = turn.unasked.pop_front() {
+            match self.executor.try_send(question) {
+                Ok(()) => {}
+                Err(TrySendError::Full(question)) => {
+                    turn.unasked.push_front(question);
+                    break;
+                }
+                Err(TrySendError::Disconnected(_)) => bail!("the application's thread has stopped"),
+            }
         }
         Ok(())
     }
@@ -231,6 +253,8 @@ struct Turn {
     outputs: Vec<Output>,
     keeping: Keeping,
     answered: VecDeque<Input>,
+    /// Questions for which the application's thread has no room yet.
+    unasked: VecDeque<Question>,
     alarms: Alarms,
 }
 

@@ -7,5 +7,6 @@
 #[expect(dead_code, reason = "other files make use of the rest")]
 mod chain;
 
+mod admitting;
 mod proving;
 mod starting;

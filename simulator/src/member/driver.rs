@@ -259,9 +259,10 @@ impl Member {
                 self.later(outside, at, Inside::Answer(input));
             }
             Machine::Whole(whole) => {
-                if let Some(life) = &whole.life {
-                    life.desk.rules.await_txs(height);
-                    self.heed(outside, at);
+                let rules = whole.life.as_ref().map(|life| &life.desk.rules);
+                if let Some(height) = rules.and_then(|rules| rules.await_txs(height)) {
+                    let input = Box::new(Input::TxsAvailable { height });
+                    self.later(outside, at, Inside::Answer(input));
                 }
             }
         }
