@@ -70,3 +70,17 @@ async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> 
     let late = || io::Error::new(io::ErrorKind::TimedOut, "took too long");
     tokio::time::timeout(TIME_MAX, work).await.unwrap_or_else(|_| Err(late()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A node whose own cadence of questions was above what it allowed others held every honest
+    /// peer to be bad.
+    #[test]
+    fn advisory_59_our_own_questions_are_no_flood() {
+        assert!(ASKED_INTERVAL_MIN * 2 <= ASK_INTERVAL);
+        let longest = "/dns/".len() + 255 + "/udp/65535/quic-v1/p2p/".len() + 64;
+        assert!(ADDRESSES_TOLD_MAX * (longest + 3) <= NOTE_BYTES_MAX, "our answers can be read");
+    }
+}

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn length_above_the_limit_is_refused_before_the_message() {
+    fn advisory_48_length_above_the_limit_is_refused_before_the_message() {
         let mut bytes = Vec::new();
         let limit = Channel::Vote.message_bytes_max();
         put_head(VOTES, Channel::Vote, limit + 1, &mut bytes);

@@ -191,7 +191,13 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use prost::Message as _;
+
     use super::*;
+    use crate::framing::put_varint;
 
     fn local() -> Local {
         Local {
@@ -201,6 +207,87 @@ mod tests {
             p2p_protocol: 8,
             moniker: "one".to_owned(),
             version: "lockstep 0.1.0".to_owned(),
+        }
+    }
+
+    /// A missing key inside another message of the handshake made others panic. Whatever comes in
+    /// place of a hello or of the verdict on it, there is an error or a hello cut to size.
+    #[test]
+    fn advisory_07_no_bytes_in_place_of_a_hello_do_harm() {
+        let mut good = Vec::new();
+        put_varint(local().note(vec![]).encoded_len(), &mut good);
+        local().note(vec![]).encode_raw(&mut good);
+        let whole = [&good[..], &[0]].concat();
+        assert!(answer_to(&whole).is_ok());
+        let mut numbers = 1_u64;
+        for _ in 0..20_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..3 {
+                numbers = numbers.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let (place, byte) = ((numbers >> 33) as usize, (numbers >> 25) as u8);
+                match byte % 3 {
+                    0 => bytes.truncate(place % (bytes.len() + 1)),
+                    1 => bytes.insert(place % (bytes.len() + 1), byte),
+                    _ if bytes.is_empty() => {}
+                    _ => {
+                        let place = place % bytes.len();
+                        bytes[place] = byte;
+                    }
+                }
+            }
+            if let Ok(hello) = answer_to(&bytes) {
+                assert!(hello.moniker.chars().count() <= TEXT_CHARS_MAX);
+                assert!(hello.listen_addresses.len() <= ADDRESSES_MAX);
+            }
+        }
+        for length in [NOTE_BYTES_MAX + 1, 1 << 20, usize::MAX >> 1] {
+            let mut claim = Vec::new();
+            put_varint(length, &mut claim);
+            assert!(answer_to(&claim).is_err(), "{length}");
+        }
+    }
+
+    /// What comes of a peer that says these bytes and then nothing.
+    fn answer_to(bytes: &[u8]) -> Result<Hello, HelloError> {
+        let mut stream = Said { bytes: bytes.to_vec(), read: 0 };
+        futures::executor::block_on(exchange(&mut stream, &local(), vec![]))
+    }
+
+    /// A stream on which the other side has said all it says, and takes whatever we say.
+    struct Said {
+        bytes: Vec<u8>,
+        read: usize,
+    }
+
+    impl AsyncRead for Said {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<std::io::Result<usize>> {
+            let rest = &self.bytes[self.read..];
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            self.read += count;
+            Poll::Ready(Ok(count))
+        }
+    }
+
+    impl AsyncWrite for Said {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
         }
     }
 

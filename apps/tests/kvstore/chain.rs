@@ -103,7 +103,7 @@ fn an_application_of_another_chain_is_found_out() {
 }
 
 #[test]
-fn two_instances_agree_on_every_outcome() {
+fn advisory_37_two_instances_agree_on_every_outcome() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(KvStore::open(folder.path()).unwrap());
     let mut chains = [

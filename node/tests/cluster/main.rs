@@ -5,6 +5,7 @@ mod checks;
 mod client;
 mod network;
 
+mod advisories;
 mod crash;
 mod faults;
 mod light;

@@ -55,7 +55,7 @@ fn silence_makes_no_blocks_but_the_proof() {
 }
 
 #[test]
-fn a_node_stops_when_it_is_told_to_and_goes_on_when_started_again() {
+fn advisory_04_a_node_stops_when_it_is_told_to_and_goes_on_when_started_again() {
     let mut network = Network::start_validators(4, &["consensus.timeout_commit=100ms"]);
     network.await_height(3);
     for index in [0, 1, 2, 3] {

@@ -21,7 +21,7 @@ async fn nodes_of_two_chains_refuse_each_other_and_both_say_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_banned_peer_stays_out_until_its_ban_ends() {
+async fn advisory_39_a_banned_peer_stays_out_until_its_ban_ends() {
     let mut strict = Node::start(33, Config { ban_seconds: 3, ..config() });
     let mut rude = Node::start(34, dialing(&[strict.address(Transport::Tcp).await]));
     let (peer, _) = strict.up().await;

@@ -45,7 +45,7 @@ fn a_body_over_the_limit_is_refused() {
 }
 
 #[test]
-fn deep_json_does_no_harm() {
+fn advisory_37_deep_json_does_no_harm() {
     let served = Served::plain();
     for body in ["[".repeat(100_000), "{\"a\":".repeat(100_000), "[{\"id\":".repeat(50_000)] {
         let answer = post(served.address, &body);

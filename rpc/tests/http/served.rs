@@ -107,6 +107,11 @@ impl TestNode {
         }
     }
 
+    /// Forgets the blocks below a height.
+    pub fn prune(&self, below: Height) {
+        self.inner.lock().unwrap().chain.store.prune(below).unwrap();
+    }
+
     /// How many clients wait for a transaction.
     pub fn waiting_count(&self) -> usize {
         self.inner.lock().unwrap().waiting.values().map(Vec::len).sum()
