@@ -13,6 +13,10 @@ pub enum EvidenceRefusal {
     /// We do not have (or no longer have) what it is about.
     #[error("height {0} is not in the store")]
     UnknownHeight(Height),
+    /// A block carries it already. Who was slow to hear of that may still pass it on; but a
+    /// replica that took it would propose blocks that nobody accepts.
+    #[error("a block carries it already")]
+    Committed,
     /// It proves nothing.
     #[error(transparent)]
     False(#[from] EvidenceError),
@@ -28,7 +32,7 @@ impl EvidenceRefusal {
     }
 }
 
-/// Whether evidence proves what it claims, against what the store knows of its height. Signatures
+/// Whether evidence is new and proves what it claims, against what the store knows of its height. Signatures
 /// that are in `memory` are not checked again.
 ///
 /// # Errors
@@ -39,6 +43,9 @@ pub fn check_evidence(
     evidence: &Evidence,
     memory: &SharedMemory,
 ) -> Result<(), EvidenceRefusal> {
+    if store.is_committed(evidence)? {
+        return Err(EvidenceRefusal::Committed);
+    }
     let height = evidence.height();
     let unknown = || EvidenceRefusal::UnknownHeight(height);
     let meta = store.block_meta(height)?.ok_or_else(unknown)?;

@@ -199,9 +199,6 @@ where
                     return Ok(Judgement::Invalid);
                 }
             }
-            if self.store.is_committed(piece)? {
-                return Ok(Judgement::Invalid);
-            }
         }
         match self.application.process_proposal(&request_of(state, block))? {
             Verdict::Accept => Ok(Judgement::Accept),
