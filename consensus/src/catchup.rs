@@ -285,6 +285,7 @@ impl CatchUp {
     /// The alarm rings: who has not answered is passed over, and peers are asked for news.
     pub fn timeout(&mut self, now: Time, outputs: &mut Vec<Output>) {
         self.due = None;
+        self.set_back(now);
         let patience = self.patience;
         let over = |asked: &Asked| patience <= now.since(asked.since);
         let silent: Vec<(Height, PeerId)> = self
@@ -467,6 +468,16 @@ impl CatchUp {
         let dropped = |served: &Served| if served.peer == peer { served.bytes } else { 0 };
         self.bytes -= self.blocks.values().map(dropped).sum::<usize>();
         self.blocks.retain(|_, served| served.peer != peer);
+    }
+
+    /// Nothing began later than now. If it seems so, the clock was set back, and nobody would be
+    /// passed over, nor asked for news, until it is again where it was.
+    fn set_back(&mut self, now: Time) {
+        for asked in self.asked.values_mut() {
+            (asked.at, asked.since) = (asked.at.min(now), asked.since.min(now));
+        }
+        self.expect_until = self.expect_until.map(|until| until.min(now.after(self.patience)));
+        self.status_due = self.status_due.map(|due| due.min(now.after(STATUS_EVERY)));
     }
 
     /// Asks for the alarm, unless an earlier one is under way.

@@ -202,7 +202,9 @@ impl Gossip {
         self.ticks += 1;
         self.announce_votes(view, outputs);
         self.age(view);
-        if self.slow_due.is_none_or(|due| due <= now) {
+        // If it is due later than that, the clock was set back.
+        let latest = now.after(self.slow_every);
+        if self.slow_due.is_none_or(|due| due <= now || latest < due) {
             self.slow_due = Some(now.after(self.slow_every));
             self.doubt(now, view, outputs);
         }
@@ -250,6 +252,7 @@ impl Gossip {
     /// Asks for the alarm, soon if something is left for later, unless an earlier one is under way.
     fn ring(&mut self, now: Time, soon: bool, outputs: &mut Vec<Output>) {
         let slow = self.slow_due.map_or(self.slow_every, |due| due.since(now));
+        let slow = slow.min(self.slow_every);
         let after = if soon { self.tick_every } else { slow.max(self.tick_every) };
         let at = now.after(after);
         if self.due.is_some_and(|due| due <= at && now <= due) {

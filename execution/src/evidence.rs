@@ -13,8 +13,9 @@ pub enum EvidenceRefusal {
     /// We do not have (or no longer have) what it is about.
     #[error("height {0} is not in the store")]
     UnknownHeight(Height),
-    /// A block carries it already, perhaps in other bytes.
-    #[error("it stands in a block already")]
+    /// A block carries it already, perhaps in other bytes. Who was slow to hear of that may still
+    /// pass it on; but a replica that took it would propose blocks that nobody accepts.
+    #[error("a block carries it already")]
     Committed,
     /// It proves nothing.
     #[error(transparent)]
@@ -42,13 +43,13 @@ pub fn check_evidence(
     evidence: &Evidence,
     memory: &SharedMemory,
 ) -> Result<(), EvidenceRefusal> {
+    if store.is_committed(evidence)? {
+        return Err(EvidenceRefusal::Committed);
+    }
     let height = evidence.height();
     let unknown = || EvidenceRefusal::UnknownHeight(height);
     let meta = store.block_meta(height)?.ok_or_else(unknown)?;
     let validators = store.validators(height)?.ok_or_else(unknown)?;
-    if store.is_committed(evidence)? {
-        return Err(EvidenceRefusal::Committed);
-    }
     let trusted = match evidence {
         Evidence::DuplicateVote(_) => None,
         Evidence::LightClientAttack(attack) => {

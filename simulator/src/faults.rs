@@ -18,6 +18,8 @@ use crate::world::{World, pairs};
 pub struct Course {
     /// It has begun and is not over.
     active: bool,
+    /// It has begun.
+    begun: bool,
     /// It comes and goes, and is gone just now.
     gone: bool,
     /// Whom it has stopped.
@@ -30,7 +32,7 @@ impl World {
         let fault = self.outside.plan.faults[index].clone();
         let end = self.outside.now.after_nanos(fault.lasts_ms.saturating_mul(1_000_000));
         self.outside.queue.push(end, Happening::End(index));
-        self.under_way[index].active = true;
+        (self.under_way[index].active, self.under_way[index].begun) = (true, true);
         self.note_begin(&fault.kind);
         let class = fault.kind.class();
         let power_cut = Stop { ending: Ending::PowerCut, fault: index };
@@ -211,10 +213,11 @@ impl World {
         let mut weather = Weather::fair(self.members.len());
         let mut troubles = vec![Trouble::default(); self.members.len()];
         for (index, course) in self.under_way.iter().enumerate() {
-            if !course.active || course.gone {
+            let kind = &self.outside.plan.faults[index].kind;
+            let stays = course.begun && matches!(kind, FaultKind::ClockJump { stays: true, .. });
+            if !stays && !course.active || course.gone {
                 continue;
             }
-            let kind = &self.outside.plan.faults[index].kind;
             weather.add(kind);
             match kind {
                 FaultKind::FailedSync { member } => troubles[*member].sync_fails = Some(index),
@@ -222,7 +225,7 @@ impl World {
                 FaultKind::SlowDisk { member, sync_ms } => {
                     troubles[*member].sync_micros += sync_ms * 1000;
                 }
-                FaultKind::ClockJump { member, millis } => {
+                FaultKind::ClockJump { member, millis, .. } => {
                     troubles[*member].clock_nanos += millis * 1_000_000;
                 }
                 _ => {}

@@ -399,6 +399,9 @@ impl Member {
     fn takes(&mut self, outside: &mut Outside, peer: PeerId, piece: &Evidence) -> bool {
         let Machine::Light(light) = &self.machine else { return false };
         let Some((validators, time)) = light.past(piece.height()) else { return false };
+        if light.is_committed(piece) {
+            return false;
+        }
         let chain_id = &outside.genesis.chain_id;
         let past = Past { chain_id, validators: &validators, time };
         let Some(running) = &mut self.running else { return false };

@@ -240,7 +240,10 @@ impl Outside {
         let Some(connection) = self.network.connection(from, to) else { return };
         self.counts.sent(message);
         self.judges.sent(from, message);
-        let arrivals = self.network.route(at, (from, to), size::of(message));
+        let mut arrivals = self.network.route(at, (from, to), size::of(message));
+        if matches!(message, Message::BlockRequest(_) | Message::BlockResponse { .. }) {
+            arrivals[1] = None;
+        }
         if arrivals == [None, None] {
             self.tell(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
         }

@@ -191,11 +191,11 @@ impl World {
                 self.end(index);
             }
             Happening::Toggle(index) => {
-                self.outside.digest.add(now, &[5, number(index)]);
+                self.outside.digest.add(now, &[8, number(index)]);
                 self.toggle(index);
             }
             Happening::Notice { member, life } => {
-                self.outside.digest.add(now, &[6, number(member)]);
+                self.outside.digest.add(now, &[9, number(member)]);
                 self.notice(member, life);
             }
         }

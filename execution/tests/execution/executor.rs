@@ -8,7 +8,9 @@ use abci::{
     InfoResponse, InitChainRequest, InitChainResponse, QueryRequest, QueryResponse,
 };
 use consensus::{Input, Judgement, Question};
-use execution::{ExecutionError, Executor, Point, Pool, SharedMemory, Stopped};
+use execution::{
+    EvidenceRefusal, ExecutionError, Executor, Point, Pool, SharedMemory, Stopped, check_evidence,
+};
 use mempool::BlockLimits;
 use storage::key_value::{Order, Row, Span};
 use storage::schema::Column;
@@ -112,8 +114,8 @@ impl Case {
         Arc::new(self.state.make_block(txs, None, evidence, key().public_key().address()))
     }
 
-    fn decide(&self) {
-        let block = self.block(vec![]);
+    fn decide(&self, evidence: Vec<Evidence>) {
+        let block = self.block(evidence);
         let parts = block.part_set();
         let block_id = block.id(&parts);
         let commit = Commit { height: Height(1), round: Round(0), block_id, signatures: vec![] };
@@ -238,4 +240,22 @@ fn evidence_that_cannot_be_checked_is_the_proposers_fault_or_the_disks() {
     case.executor.store = Store::over(Arc::new(Broken)).unwrap();
     let error = case.judge(evidence()).unwrap_err();
     assert!(matches!(error, ExecutionError::Store(StorageError::Read { .. })), "{error}");
+}
+
+/// A node that was restarted does not remember what blocks carried. If it took such evidence from a
+/// peer, it would propose it again and again, and all others would refuse its blocks.
+#[test]
+fn evidence_that_a_block_carries_is_not_taken_again() {
+    let case = case(TWO, Diary::default());
+    let check = || {
+        let Executor { store, chain_id, memory, .. } = &case.executor;
+        check_evidence(store, chain_id, &evidence(), memory)
+    };
+    assert!(matches!(check(), Err(EvidenceRefusal::UnknownHeight(Height(9)))));
+    case.decide(vec![evidence()]);
+    let refusal = check().unwrap_err();
+    assert!(matches!(refusal, EvidenceRefusal::Committed), "{refusal}");
+    assert!(!refusal.is_blameworthy());
+    let answer = case.judge(evidence()).unwrap();
+    assert!(matches!(answer, Input::Judged { judgement: Judgement::Invalid, .. }), "{answer:?}");
 }

@@ -369,6 +369,9 @@ impl Member {
                 });
                 let stands = |piece: &Evidence| {
                     let Some((validators, time)) = light.past(piece.height()) else { return false };
+                    if light.is_committed(piece) {
+                        return false;
+                    }
                     verifier.evidence(&Past { chain_id, validators: &validators, time }, piece)
                 };
                 if proven && block.evidence.iter().all(stands) {

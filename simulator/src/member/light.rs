@@ -1,7 +1,7 @@
 //! The light machine: a disk and an application that are plain values. It is what most seeds run
 //! on, because it costs next to nothing; the whole machine has the real stores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,6 +27,8 @@ struct Rows {
     /// Who voted at each height that was executed.
     validators: BTreeMap<Height, Arc<ValidatorSet>>,
     evidence: BTreeMap<Hash, Evidence>,
+    /// What blocks carry.
+    committed: BTreeSet<Hash>,
 }
 
 /// One write: all of it is kept, or nothing.
@@ -49,6 +51,7 @@ impl Light {
             state,
             validators: BTreeMap::new(),
             evidence: BTreeMap::new(),
+            committed: BTreeSet::new(),
         };
         Self { rows, unsynced: Vec::new() }
     }
@@ -102,6 +105,11 @@ impl Light {
         let validators = self.rows.validators.get(&height)?;
         let time = whole(self.rows.blocks.get(&height)?).header.time;
         Some((Arc::clone(validators), time))
+    }
+
+    /// Whether a block carries a piece of evidence already.
+    pub fn is_committed(&self, piece: &Evidence) -> bool {
+        self.rows.committed.contains(&piece.hash())
     }
 
     /// The last block on the disk.
@@ -161,6 +169,10 @@ impl Rows {
                 }
                 Output::Decide(it) => {
                     let height = it.block.header.height;
+                    for piece in &it.block.evidence {
+                        self.evidence.remove(&piece.hash());
+                        self.committed.insert(piece.hash());
+                    }
                     let (parts, commit) = (Arc::clone(&it.parts), it.commit.clone());
                     self.blocks.insert(height, StoredBlock { parts, commit });
                     self.records.retain(|record| height < record.height());

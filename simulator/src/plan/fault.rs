@@ -85,12 +85,15 @@ pub enum FaultKind {
         /// Whose.
         member: usize,
     },
-    /// A member's clock jumps, and jumps back at the end.
+    /// A member's clock jumps.
     ClockJump {
         /// Whose.
         member: usize,
         /// By so much, in milliseconds; backwards if below zero.
         millis: i64,
+        /// It does not jump back at the end: it was wrong before.
+        #[serde(default)]
+        stays: bool,
     },
     /// A member stops, its data folder is wiped, and it starts with an empty one.
     Wipe {
@@ -104,7 +107,8 @@ pub enum FaultKind {
         /// Of a thousand.
         permille: u64,
     },
-    /// Messages arrive twice.
+    /// Messages arrive twice, but for requests for blocks and their answers: on a stream nothing
+    /// does, gossip says things twice by itself, and who asks for blocks counts them.
     Duplicate {
         /// Of a thousand.
         permille: u64,

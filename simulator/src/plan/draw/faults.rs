@@ -99,7 +99,8 @@ impl Drawer<'_> {
             }
             FaultClass::Pause => FaultKind::Pause { member },
             FaultClass::ClockJump => {
-                FaultKind::ClockJump { member, millis: signed(&mut self.chance, 3_600_000) }
+                let millis = signed(&mut self.chance, 3_600_000);
+                FaultKind::ClockJump { member, millis, stays: self.chance.coin() }
             }
             FaultClass::Wipe | FaultClass::WipedSigner if self.lost.wiped.is_empty() => {
                 return None;
