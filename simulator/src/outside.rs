@@ -224,7 +224,9 @@ impl Outside {
         let Some(connection) = self.network.connection(from, to) else { return };
         self.counts.sent(message);
         self.judges.sent(from, message);
-        let arrivals = self.network.route(at, (from, to), size::of(message));
+        let taken = self.network.takes((from, to), message);
+        let route = |network: &mut Network| network.route(at, (from, to), size::of(message));
+        let arrivals = if taken { [None, None] } else { route(&mut self.network) };
         if arrivals == [None, None] {
             self.tell(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
         }
