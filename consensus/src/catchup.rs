@@ -6,7 +6,7 @@
 //! the extended commit sent along, or by the last commit of the block after it; the very last
 //! block has none and comes by gossip.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 /// Unanswered requests after which a peer's claim counts no more.
 const SILENCES_MAX: u32 = 2;
+/// How long the block that everything waits for is left with one peer, if another could serve it.
+const HURRY: Duration = Duration::from_secs(1);
 
 /// Fetches decided blocks.
 #[derive(Debug)]
@@ -58,7 +60,10 @@ struct Server {
     asked: usize,
     /// Requests given up, whose answers may still come.
     late: u32,
+    /// Requests that were not answered since the last that was.
     silences: u32,
+    /// Everything waited for it, and another peer was asked instead.
+    slow: bool,
     /// Gave us a block that was wrong; is asked for nothing more.
     caught: bool,
 }
@@ -66,6 +71,7 @@ struct Server {
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     peer: PeerId,
+    at: Time,
     /// Last sign of life of the peer since it was asked.
     since: Time,
 }
@@ -94,6 +100,13 @@ struct Served {
     block: Arc<Block>,
     extended_commit: Option<ExtendedCommit>,
     bytes: usize,
+}
+
+impl Server {
+    /// How badly it served so far.
+    fn rank(&self) -> (u32, bool) {
+        (self.silences.min(SILENCES_MAX), self.slow)
+    }
 }
 
 impl CatchUp {
@@ -166,7 +179,10 @@ impl CatchUp {
         if let Some(best) = best.filter(|&best| self.height < best) {
             let window = self.height.0.saturating_add(WINDOW - 1).min(best.0);
             for height in (self.height.0..=window).map(Height) {
-                let needed = height.0 <= self.height.0.saturating_add(1);
+                let needed = height <= self.height.next();
+                if needed {
+                    self.hand_over(now, height);
+                }
                 let full = BYTES_MAX <= self.bytes && !needed;
                 let here = self.blocks.contains_key(&height) || self.asked.contains_key(&height);
                 if !here && !full {
@@ -184,18 +200,32 @@ impl CatchUp {
     }
 
     /// The next block and what proves it, once both are here; handed out once, until
-    /// [`CatchUp::verified`] or [`CatchUp::advance`] is called.
-    pub fn next_ready(&mut self) -> Option<(Arc<Block>, ExtendedCommit)> {
+    /// [`CatchUp::verified`] or [`CatchUp::advance`] is called. Where votes carry extensions only
+    /// an extended commit is proof, and whoever serves the block must send it along.
+    pub fn next_ready(
+        &mut self,
+        extensions_enabled: bool,
+        outputs: &mut Vec<Output>,
+    ) -> Option<(Arc<Block>, ExtendedCommit)> {
         if self.proving.is_some() {
             return None;
         }
         let served = self.blocks.get(&self.height)?;
         let (commit, proof_from) = match &served.extended_commit {
             Some(commit) => (commit.clone(), served.peer),
+            None if extensions_enabled => {
+                let peer = served.peer;
+                self.convict(peer, "served a block without its extended commit", outputs);
+                return None;
+            }
             None => {
                 let next = self.blocks.get(&self.height.next())?;
-                let commit = next.block.last_commit.clone().map(ExtendedCommit::plain)?;
-                (commit, next.peer)
+                let Some(commit) = next.block.last_commit.clone() else {
+                    let peer = next.peer;
+                    self.convict(peer, "served a block without its last commit", outputs);
+                    return None;
+                };
+                (ExtendedCommit::plain(commit), next.peer)
             }
         };
         let block = Arc::clone(&served.block);
@@ -216,6 +246,11 @@ impl CatchUp {
             Proof::OfAnother => (proving.block_from, "served another block than was decided"),
         };
         self.proving = None;
+        self.convict(guilty, reason, outputs);
+    }
+
+    /// A peer served what is wrong: nothing of it is kept, and it is asked for nothing more.
+    fn convict(&mut self, guilty: PeerId, reason: &'static str, outputs: &mut Vec<Output>) {
         if let Some(server) = self.peers.get_mut(&guilty) {
             server.caught = true;
             server.range = None;
@@ -258,12 +293,11 @@ impl CatchUp {
             .filter(|(_, asked)| over(asked))
             .map(|(&height, asked)| (height, asked.peer))
             .collect();
-        let mut blamed: Vec<PeerId> = silent.iter().map(|&(_, peer)| peer).collect();
+        let blamed: BTreeSet<PeerId> = silent.iter().map(|&(_, peer)| peer).collect();
         for (height, peer) in silent {
             self.asked.remove(&height);
             self.given_up(peer);
         }
-        blamed.dedup();
         for peer in blamed {
             if let Some(server) = self.peers.get_mut(&peer) {
                 server.silences += 1;
@@ -310,16 +344,41 @@ impl CatchUp {
     }
 
     fn ask_for(&mut self, now: Time, height: Height, outputs: &mut Vec<Output>) {
+        let Some((peer, _)) = self.best_server(height) else { return };
+        let server = self.peers.get_mut(&peer).expect("it was just found");
+        server.asked += 1;
+        self.asked.insert(height, Asked { peer, at: now, since: now });
+        send(outputs, Recipients::One(peer), Message::BlockRequest(height));
+    }
+
+    /// Who should be asked for a block, and how well it did so far. Of those who claim to have it,
+    /// only the best are asked, even if that means to wait for them: what a silent or slow peer
+    /// holds is waited for in the end. Of equals, who owes us the fewest.
+    fn best_server(&self, height: Height) -> Option<(PeerId, (u32, bool))> {
         let has = |server: &Server| {
             server.range.is_some_and(|(first, last)| first <= height && height <= last)
         };
-        let free = self.peers.iter_mut().filter(|(_, server)| {
-            has(server) && !server.caught && server.asked < ASKED_PER_PEER_MAX
-        });
-        let Some((&peer, server)) = free.min_by_key(|(_, server)| server.asked) else { return };
-        server.asked += 1;
-        self.asked.insert(height, Asked { peer, since: now });
-        send(outputs, Recipients::One(peer), Message::BlockRequest(height));
+        let able = || self.peers.iter().filter(|(_, server)| has(server) && !server.caught);
+        let best = able().map(|(_, server)| server.rank()).min()?;
+        let free = able().filter(|(_, it)| it.rank() == best && it.asked < ASKED_PER_PEER_MAX);
+        free.min_by_key(|(_, server)| server.asked).map(|(&peer, _)| (peer, best))
+    }
+
+    /// Takes a block that everything waits for away from a peer that lets us wait, if another could
+    /// serve it that does better. Without blame: the answer may come yet.
+    fn hand_over(&mut self, now: Time, height: Height) {
+        let Some(asked) = self.asked.get(&height).copied() else { return };
+        let Some(holder) = self.peers.get(&asked.peer).copied() else { return };
+        let Some((other, rank)) = self.best_server(height) else { return };
+        let waited = HURRY <= now.since(asked.at) && rank <= holder.rank();
+        if other == asked.peer || (!waited && holder.rank() <= rank) {
+            return;
+        }
+        self.asked.remove(&height);
+        self.given_up(asked.peer);
+        if let Some(holder) = self.peers.get_mut(&asked.peer) {
+            holder.slow |= waited;
+        }
     }
 
     fn claimed(
@@ -336,7 +395,6 @@ impl CatchUp {
         if server.caught {
             return;
         }
-        server.silences = 0;
         server.range = range;
     }
 
@@ -362,7 +420,8 @@ impl CatchUp {
         if in_time {
             server.asked = server.asked.saturating_sub(1);
             server.silences = 0;
-            self.asked.remove(&height);
+            let asked = self.asked.remove(&height);
+            server.slow &= asked.is_some_and(|asked| HURRY <= now.since(asked.at));
         } else if 0 < server.late {
             server.late -= 1;
         } else {
@@ -375,7 +434,7 @@ impl CatchUp {
         if server.caught || !window.contains(&height.0) || self.blocks.contains_key(&height) {
             return;
         }
-        let bytes = block.txs.iter().fold(1024, |sum: usize, tx| sum.saturating_add(tx.len()));
+        let bytes = bytes_of(&block);
         self.bytes = self.bytes.saturating_add(bytes);
         self.blocks.insert(height, Served { peer, block, extended_commit, bytes });
     }
@@ -415,7 +474,9 @@ impl CatchUp {
         let status = self.status_due.unwrap_or(now.after(STATUS_EVERY));
         let answers = self.asked.values().map(|asked| asked.since.after(self.patience)).min();
         let expected = self.expect_until.filter(|_| self.expecting);
-        let at = [answers, expected].into_iter().flatten().fold(status, Time::min);
+        let needed = self.asked.range(..=self.height.next()).map(|(_, asked)| asked.at);
+        let hurry = needed.map(|at| at.after(HURRY)).filter(|&at| now < at).min();
+        let at = [answers, expected, hurry].into_iter().flatten().fold(status, Time::min);
         if self.due.is_some_and(|due| due <= at) {
             return;
         }
@@ -423,6 +484,17 @@ impl CatchUp {
         let timeout = Timeout { height: Height::FIRST, round: Round::FIRST, wait: Wait::CatchUp };
         outputs.push(Output::Schedule(Alarm { timeout, after: at.since(now) }));
     }
+}
+
+/// What a block that waits takes in memory, roughly: entries of lists take more than their bytes.
+fn bytes_of(block: &Block) -> usize {
+    const ENTRY_BYTES: usize = 128;
+    let votes = block.last_commit.as_ref().map_or(0, |commit| commit.signatures.len());
+    let entries = block.txs.len().saturating_add(votes).saturating_add(8);
+    let evidence = types::evidence::encoded_bytes(&block.evidence);
+    let evidence = usize::try_from(evidence).unwrap_or(usize::MAX);
+    let txs = block.txs.iter().fold(0, |sum: usize, tx| sum.saturating_add(tx.len()));
+    entries.saturating_mul(ENTRY_BYTES).saturating_add(txs).saturating_add(evidence)
 }
 
 fn send(outputs: &mut Vec<Output>, to: Recipients, message: Message) {

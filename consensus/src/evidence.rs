@@ -35,6 +35,9 @@ pub struct EvidencePool {
     last_validators: Option<Arc<ValidatorSet>>,
     /// By height, then hash: the order in which blocks carry it.
     pending: BTreeMap<(Height, Hash), Evidence>,
+    /// The place of each pending deed: it is punished once, however often it is reported.
+    deeds: BTreeMap<Hash, (Height, Hash)>,
+    /// Deeds that blocks carried.
     committed: BTreeSet<Hash>,
     committed_order: VecDeque<Hash>,
     conflicts: Vec<(Vote, Vote)>,
@@ -46,12 +49,14 @@ impl EvidencePool {
     /// The pool as it was stored, at the state after the last block.
     pub fn new(state: &ChainState, pending: Vec<Evidence>) -> Self {
         let keyed = pending.into_iter().take(PENDING_MAX).map(|it| ((it.height(), it.hash()), it));
+        let pending: BTreeMap<(Height, Hash), Evidence> = keyed.collect();
         Self {
+            deeds: pending.iter().map(|(&place, it)| (it.deed(), place)).collect(),
             params: state.params.evidence.clone(),
             last_height: state.last_height(),
             last_time: state.last_block_time,
             last_validators: state.last_block.as_ref().map(|last| Arc::clone(&last.validators)),
-            pending: keyed.collect(),
+            pending,
             committed: BTreeSet::new(),
             committed_order: VecDeque::new(),
             conflicts: Vec::new(),
@@ -61,11 +66,13 @@ impl EvidencePool {
 
     /// Takes evidence that was verified. What is known, carried by a block, or too old is dropped.
     pub fn add(&mut self, evidence: Evidence, outputs: &mut Vec<Output>) {
-        let key = (evidence.height(), evidence.hash());
-        let known = self.pending.contains_key(&key) || self.committed.contains(&key.1);
+        let evidence = evidence.without_extensions();
+        let (key, deed) = ((evidence.height(), evidence.hash()), evidence.deed());
+        let known = self.deeds.contains_key(&deed) || self.committed.contains(&deed);
         if known || self.is_expired(&evidence) || PENDING_MAX <= self.pending.len() {
             return;
         }
+        self.deeds.insert(deed, key);
         outputs.push(Output::KeepEvidence(evidence.clone()));
         outputs.push(Output::Announce(Announcement::Equivocation(evidence.clone())));
         self.pending.insert(key, evidence);
@@ -73,6 +80,7 @@ impl EvidencePool {
 
     /// Takes evidence that a peer sent and that was verified.
     pub fn received(&mut self, peer: PeerId, evidence: Evidence, outputs: &mut Vec<Output>) {
+        let evidence = evidence.without_extensions();
         if let Some(told) = self.told.get_mut(&peer)
             && told.len() < PENDING_MAX
         {
@@ -91,14 +99,15 @@ impl EvidencePool {
         }
     }
 
-    /// What the next block may carry, oldest first, within so many bytes.
+    /// What the next block may carry, oldest first, within so many bytes. What is too large is
+    /// passed over, so that it keeps nothing else from being punished.
     pub fn pending(&self, bytes_max: u64) -> Vec<Evidence> {
         let mut left = bytes_max;
         let fits = |evidence: &&Evidence| {
             let bytes = encoded_bytes(std::slice::from_ref(*evidence));
             left.checked_sub(bytes).map(|rest| left = rest).is_some()
         };
-        self.pending.values().take_while(fits).cloned().collect()
+        self.pending.values().filter(fits).cloned().collect()
     }
 
     /// A block was executed: `state` follows it. What it carries or what has expired waits no
@@ -117,8 +126,7 @@ impl EvidencePool {
         let expired = self.pending.iter().filter(|(_, evidence)| self.is_expired(evidence));
         let expired: Vec<(Height, Hash)> = expired.map(|(&key, _)| key).collect();
         for key in expired {
-            self.pending.remove(&key);
-            outputs.push(Output::DropEvidence(key.1));
+            self.forget(key, outputs);
         }
         let pending: BTreeSet<Hash> = self.pending.keys().map(|&(_, hash)| hash).collect();
         for told in self.told.values_mut() {
@@ -151,7 +159,7 @@ impl EvidencePool {
                 continue;
             }
             let bytes = encoded_bytes(std::slice::from_ref(evidence));
-            let Some(rest) = left.checked_sub(bytes) else { break };
+            let Some(rest) = left.checked_sub(bytes) else { continue };
             left = rest;
             told.insert(hash);
             list.push(evidence.clone());
@@ -175,16 +183,23 @@ impl EvidencePool {
     }
 
     fn carry(&mut self, evidence: &Evidence, outputs: &mut Vec<Output>) {
-        let hash = evidence.hash();
-        if self.pending.remove(&(evidence.height(), hash)).is_some() {
-            outputs.push(Output::DropEvidence(hash));
+        let deed = evidence.deed();
+        if let Some(&key) = self.deeds.get(&deed) {
+            self.forget(key, outputs);
         }
-        if self.committed.insert(hash) {
-            self.committed_order.push_back(hash);
+        if self.committed.insert(deed) {
+            self.committed_order.push_back(deed);
         }
         if COMMITTED_MAX < self.committed_order.len() {
             let oldest = self.committed_order.pop_front().expect("it is over its limit");
             self.committed.remove(&oldest);
+        }
+    }
+
+    fn forget(&mut self, key: (Height, Hash), outputs: &mut Vec<Output>) {
+        if let Some(evidence) = self.pending.remove(&key) {
+            self.deeds.remove(&evidence.deed());
+            outputs.push(Output::DropEvidence(key.1));
         }
     }
 

@@ -86,6 +86,12 @@ struct Wanted {
     block_id: Option<BlockId>,
 }
 
+/// A precommit whose extension the application was asked about.
+struct AskedExtension {
+    vote: Vote,
+    answered: bool,
+}
+
 /// One height being decided.
 pub struct Deliberation {
     height: Height,
@@ -105,14 +111,15 @@ pub struct Deliberation {
     votes: Votes,
     proposals: Proposals,
     last_commit: Option<Tally>,
-    verdicts: BTreeMap<Hash, Verdict>,
+    /// By the whole id: a hash is the header's, and says nothing of what travels under it.
+    verdicts: BTreeMap<BlockId, Verdict>,
     /// Blocks that follow the state by [`ChainState::check_block`].
-    sound: BTreeSet<Hash>,
+    sound: BTreeSet<BlockId>,
     wanted: Vec<Wanted>,
     /// Our precommit that waits for the application's extension.
     extending: Option<(Round, BlockId)>,
     /// Precommits whose extensions the application was asked about, by voter.
-    extensions: BTreeMap<ValidatorIndex, VecDeque<Vote>>,
+    extensions: BTreeMap<ValidatorIndex, VecDeque<AskedExtension>>,
     /// What a quorum precommitted, and in which round.
     target: Option<(Round, BlockId)>,
     /// Conflicting votes that were found and not handed on yet, and whose were found at all.
@@ -306,13 +313,18 @@ impl Deliberation {
         }
     }
 
-    /// The application's word on a block.
+    /// The application's word on a block that it was asked about. It was asked about one block of
+    /// this hash at most: the one that the header describes, in the only bytes that we write.
     pub fn judged(&mut self, block: Hash, judgement: Judgement) {
-        let verdict = match judgement {
-            Judgement::Accept => Verdict::Accept,
-            Judgement::Reject | Judgement::Invalid => Verdict::Reject,
+        let asked = |(id, verdict): &(&BlockId, &mut Verdict)| {
+            id.hash == block && **verdict == Verdict::Asked
         };
-        self.verdicts.insert(block, verdict);
+        for (_, verdict) in self.verdicts.iter_mut().filter(asked) {
+            *verdict = match judgement {
+                Judgement::Accept => Verdict::Accept,
+                Judgement::Reject | Judgement::Invalid => Verdict::Reject,
+            };
+        }
     }
 
     /// Ends the height with a decided block that a peer served.
@@ -347,7 +359,7 @@ impl Deliberation {
             return Err(invalid("its parts make another block".to_owned()));
         }
         let Some(block) = self.proposals.block(&id).map(Arc::clone) else { return Ok(None) };
-        if !self.sound.contains(&id.hash) {
+        if !self.sound.contains(&id) {
             self.state.check_block(&block).map_err(|error| invalid(error.to_string()))?;
         }
         let precommits = self.votes.tally(round, VoteKind::Precommit);

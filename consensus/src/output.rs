@@ -213,7 +213,8 @@ pub enum Output {
     },
     /// Ring later. A later alarm with an equal timeout replaces the earlier.
     Schedule(Alarm),
-    /// Sign this. Answer: `SignedVote`, `SignedProposal` or `SignRefused`.
+    /// Sign this. Answer: `SignedVote`, `SignedProposal` or `SignRefused`. If another vote of the
+    /// same height, round and kind was signed before, that one is the answer.
     Sign(SignRequest),
     /// Say when the mempool has transactions for this height. Answer: `TxsAvailable`, once.
     AwaitTxs {

@@ -68,7 +68,7 @@ impl Proposals {
         let limit = u64::try_from(BLOCK_BYTES_MAX).expect("the limit of a block fits 64 bits");
         let bytes = params.block.bytes_max.unwrap_or(limit).min(limit);
         let part = u64::try_from(PART_BYTES).expect("the size of a part fits 64 bits");
-        let parts_max = u32::try_from(bytes.div_ceil(part)).expect("100 MiB are few parts") + 1;
+        let parts_max = u32::try_from(bytes.div_ceil(part)).expect("100 MiB are few parts");
         Self {
             parts_max,
             current: Round::FIRST,
@@ -177,6 +177,11 @@ impl Proposals {
         }
         *unfit = 0;
         Taken::Refused(Offence::BadPart, "too many parts are of no block that is collected")
+    }
+
+    /// A peer is gone.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.unfit.remove(&peer);
     }
 
     /// The proposal of a round.

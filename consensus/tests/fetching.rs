@@ -1,105 +1,16 @@
 //! Catching up: requests go to whoever claims to have the block, and a liar costs nothing but its
 //! own requests.
 
-use std::sync::Arc;
-use std::time::Duration;
+#[path = "support/desk.rs"]
+mod desk;
 
-use consensus::{CatchUp, Config, Output, Proof, Recipients};
-use types::{
-    AppHash, Block, BlockId, ChainId, Commit, Hash, Header, Height, Message, Offence,
-    PartSetHeader, PeerId, Round, Time, Version,
-};
+use consensus::{Config, Proof};
+use types::{Height, Message, Offence, PeerId, Round};
+
+use desk::{Desk, blamed, block, id, requests};
 
 const HONEST: PeerId = PeerId(1);
 const LIAR: PeerId = PeerId(2);
-
-fn id(height: u64) -> BlockId {
-    let hash = Hash::of(&height.to_be_bytes());
-    BlockId { hash, parts: PartSetHeader { total: 1, hash } }
-}
-
-fn block(height: u64) -> Message {
-    let before = height - 1;
-    let commit = Commit {
-        height: Height(before),
-        round: Round::FIRST,
-        block_id: id(before),
-        signatures: vec![],
-    };
-    let header = Header {
-        version: Version::default(),
-        chain_id: ChainId::new("fetching").expect("a short name"),
-        height: Height(height),
-        time: Time::EPOCH,
-        last_block_id: None,
-        last_commit_hash: None,
-        data_hash: None,
-        validators_hash: Hash([0; 32]),
-        next_validators_hash: Hash([0; 32]),
-        consensus_hash: Hash([0; 32]),
-        app_hash: AppHash::default(),
-        last_results_hash: None,
-        evidence_hash: None,
-        proposer_address: types::Address([0; 20]),
-    };
-    let block = Block { header, txs: vec![], evidence: vec![], last_commit: Some(commit) };
-    Message::BlockResponse { block: Arc::new(block), extended_commit: None }
-}
-
-struct Desk {
-    catch_up: CatchUp,
-    now: Time,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { catch_up: CatchUp::new(&Config::default(), Height(1)), now: Time::EPOCH }
-    }
-
-    fn connect(&mut self, peer: PeerId, last: u64) {
-        self.catch_up.peer_up(peer, &mut Vec::new());
-        let range = Some((Height(1), Height(last)));
-        self.says(peer, Message::StatusResponse { range });
-    }
-
-    fn says(&mut self, peer: PeerId, message: Message) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        self.catch_up.received(self.now, peer, message, &mut outputs);
-        outputs
-    }
-
-    /// Whom it asks for which blocks now.
-    fn asks(&mut self) -> Vec<(PeerId, u64)> {
-        let mut outputs = Vec::new();
-        self.catch_up.ask(self.now, &mut outputs);
-        requests(&outputs)
-    }
-
-    fn wait(&mut self, span: Duration) -> Vec<Output> {
-        self.now = self.now.after(span);
-        let mut outputs = Vec::new();
-        self.catch_up.timeout(self.now, &mut outputs);
-        outputs
-    }
-}
-
-fn requests(outputs: &[Output]) -> Vec<(PeerId, u64)> {
-    let request = |output: &Output| match output {
-        Output::Send { to: Recipients::One(peer), message: Message::BlockRequest(height) } => {
-            Some((*peer, height.0))
-        }
-        _ => None,
-    };
-    outputs.iter().filter_map(request).collect()
-}
-
-fn blamed(outputs: &[Output]) -> Vec<(PeerId, Offence)> {
-    let blame = |output: &Output| match output {
-        Output::Penalise { peer, offence, .. } => Some((*peer, *offence)),
-        _ => None,
-    };
-    outputs.iter().filter_map(blame).collect()
-}
 
 #[test]
 fn blocks_are_asked_for_in_parallel_but_not_too_many_of_one_peer() {
@@ -118,14 +29,14 @@ fn a_block_is_ready_with_the_one_after_it_and_handed_out_once() {
     desk.connect(HONEST, 3);
     desk.asks();
     desk.says(HONEST, block(1));
-    assert!(desk.catch_up.next_ready().is_none(), "nothing proves it yet");
+    assert!(desk.catch_up.next_ready(false, &mut Vec::new()).is_none(), "nothing proves it yet");
     desk.says(HONEST, block(2));
-    let (ready, commit) = desk.catch_up.next_ready().expect("both are here");
+    let (ready, commit) = desk.catch_up.next_ready(false, &mut Vec::new()).expect("both are here");
     assert_eq!((ready.header.height, commit.block_id), (Height(1), id(1)));
-    assert!(desk.catch_up.next_ready().is_none());
+    assert!(desk.catch_up.next_ready(false, &mut Vec::new()).is_none());
     desk.catch_up.verified(Height(1), Proof::Good, &mut Vec::new());
     desk.catch_up.advance(Height(2));
-    assert!(desk.catch_up.next_ready().is_none(), "the third is missing");
+    assert!(desk.catch_up.next_ready(false, &mut Vec::new()).is_none(), "the third is missing");
 }
 
 /// Two blocks, of which the first is proven by the second: the first from `first`, the second
@@ -139,7 +50,7 @@ fn served_by(first: PeerId, second: PeerId) -> Desk {
     assert_eq!(asked, [(first, 1), (second, 2)]);
     desk.says(first, block(1));
     desk.says(second, block(2));
-    desk.catch_up.next_ready().expect("both are here");
+    desk.catch_up.next_ready(false, &mut Vec::new()).expect("both are here");
     desk
 }
 

@@ -281,15 +281,17 @@ fn compare(pool: &mut Mempool, model: &Model) -> Result<(), TestCaseError> {
 }
 
 fn many() -> ProptestConfig {
-    ProptestConfig { cases: 128, failure_persistence: None, ..Default::default() }
+    ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() }
 }
 
 proptest! {
     #![proptest_config(many())]
 
+    /// List and map of another mempool differed, and transactions stayed for ever (CVE-2023-34451).
+    /// A million calls in all.
     #[test]
-    fn mempool_agrees_with_its_model(
-        calls in vec(call(), 1..300),
+    fn advisory_47_mempool_agrees_with_its_model(
+        calls in vec(call(), 1..1_000),
         remember_invalid in any::<bool>(),
     ) {
         let mut pool = Mempool::new(Config {

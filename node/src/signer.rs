@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use types::guard::{LastSigned, Permission, Position, Refusal, Step};
 use types::{
-    ChainId, Height, PrivateKey, Proposal, PublicKey, Round, Signature, Time, UnsignedProposal,
-    UnsignedVote, Vote, sign_bytes,
+    BlockId, ChainId, Height, PrivateKey, Proposal, PublicKey, Round, Signature, Time,
+    UnsignedProposal, UnsignedVote, Vote, sign_bytes,
 };
 
 use crate::complaint::Complaint;
@@ -33,6 +33,14 @@ pub enum SignError {
         /// In the system's words.
         reason: String,
     },
+}
+
+/// What the guard lets be said.
+struct Said {
+    timestamp: Time,
+    signature: Signature,
+    /// What was voted for before, if not what is asked for.
+    instead: Option<Option<BlockId>>,
 }
 
 /// What an operator says about a state file that is missing.
@@ -97,15 +105,21 @@ impl Signer {
     }
 
     /// Signs a vote, and its extension if it has one, if [`LastSigned::permit_vote`] lets it.
+    /// Another vote of the same place is said instead, if it was signed before.
     ///
     /// # Errors
     /// If the guard refuses, or the state cannot be kept.
     pub fn sign_vote(&mut self, chain_id: &ChainId, vote: UnsignedVote) -> Result<Vote, SignError> {
-        let (timestamp, signature) = self.sign(|last| last.permit_vote(chain_id, &vote))?;
+        let said = self.sign(|last| last.permit_vote(chain_id, &vote))?;
+        if let Some(block_id) = said.instead {
+            // Its extension is not kept: where there must be one, the replica has no use for it.
+            let vote = UnsignedVote { block_id, extension: None, ..vote };
+            return Ok(vote.signed(said.timestamp, said.signature, None));
+        }
         let extension = vote.extension.as_ref().map(|extension| {
             self.key.sign(&sign_bytes::extension(chain_id, vote.height, vote.round, extension))
         });
-        Ok(vote.signed(timestamp, signature, extension))
+        Ok(vote.signed(said.timestamp, said.signature, extension))
     }
 
     /// Signs a proposal, if [`LastSigned::permit_proposal`] lets it.
@@ -117,24 +131,29 @@ impl Signer {
         chain_id: &ChainId,
         proposal: UnsignedProposal,
     ) -> Result<Proposal, SignError> {
-        let (timestamp, signature) = self.sign(|last| last.permit_proposal(chain_id, &proposal))?;
-        Ok(proposal.signed(timestamp, signature))
+        let said = self.sign(|last| last.permit_proposal(chain_id, &proposal))?;
+        Ok(proposal.signed(said.timestamp, said.signature))
     }
 
     /// Signs what the guard permits, or says again what was signed there.
     fn sign(
         &mut self,
         permit: impl FnOnce(&LastSigned) -> Result<Permission, Refusal>,
-    ) -> Result<(Time, Signature), SignError> {
+    ) -> Result<Said, SignError> {
         if let Some(reason) = &self.broken {
             return Err(self.disk_error(reason.clone()));
         }
         match permit(&self.last)? {
-            Permission::Again { timestamp, signature } => Ok((timestamp, signature)),
+            Permission::Again { timestamp, signature } => {
+                Ok(Said { timestamp, signature, instead: None })
+            }
+            Permission::Instead { block_id, timestamp, signature } => {
+                Ok(Said { timestamp, signature, instead: Some(block_id) })
+            }
             Permission::Fresh { position, timestamp, bytes } => {
                 let signature = self.key.sign(&bytes);
                 self.keep(LastSigned::at(position, signature, bytes))?;
-                Ok((timestamp, signature))
+                Ok(Said { timestamp, signature, instead: None })
             }
         }
     }

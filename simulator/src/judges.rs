@@ -12,6 +12,7 @@ mod standing;
 
 mod accountability;
 mod agreement;
+mod blame;
 mod commits;
 mod durability;
 mod evidence;
@@ -28,7 +29,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use consensus::replay::Record;
 use consensus::{Decided, Input, Output, SignRequest};
 use types::{
     BlockOutcome, Evidence, Genesis, Height, Message, Offence, PublicKey, Tx, Vote, VoteKind,
@@ -40,6 +40,7 @@ use crate::report::Failure;
 
 use accountability::{Charge, Records};
 use agreement::{Agreement, Decision};
+use blame::Blame;
 use chain::Chain;
 use commits::Commits;
 use durability::Durability;
@@ -71,14 +72,17 @@ pub struct Judges {
     records: Records,
     accusations: Accusations,
     liveness: Liveness,
+    blame: Blame,
     transactions: Transactions,
     findings: Findings,
+    /// Blocks that nodes keep at least; 0 is all.
+    retains: u64,
 }
 
 impl Judges {
     /// Judges of a run.
     pub fn new(plan: &Plan, genesis: &Genesis) -> Self {
-        let standing = Standing::new(plan, genesis);
+        let standing = Standing::new(plan);
         let liveness = Liveness::new(plan, genesis, &standing);
         let addresses = (0..standing.count()).map(|member| standing.address(member));
         Self {
@@ -95,6 +99,8 @@ impl Judges {
             accusations: Accusations::new(plan, liveness.travels()),
             transactions: Transactions::default(),
             findings: Findings::new(),
+            blame: Blame::default(),
+            retains: plan.whole_plan().map_or(0, |whole| whole.application.retain_blocks),
             liveness,
             standing,
         }
@@ -148,8 +154,8 @@ impl Judges {
         self.hold("linearizability", verdict);
         let (slowest, bound) = self.liveness.slowest();
         let millis = |it: std::time::Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
-        self.note("slowest block in a healed world, in milliseconds", millis(slowest));
-        self.note("bound for it, in milliseconds", millis(bound));
+        self.note("slowest block of each healed world, milliseconds added up", millis(slowest));
+        self.note("bounds for it, milliseconds added up", millis(bound));
         self.note("operations of clients", self.transactions.operations());
         std::mem::take(&mut self.findings)
     }
@@ -166,19 +172,14 @@ impl Judges {
 
     /// The power of a member is cut; what was not synced may be lost.
     pub fn crashed(&mut self, member: usize) {
-        self.durability.crashed(member);
+        self.durability.stopped(member);
         self.accusations.crashed(member, self.agreement.tip(member));
-    }
-
-    /// A member starts, and finds these records on its disk.
-    pub fn started(&mut self, member: usize, records: &[Record]) {
-        self.durability.started(member, records);
     }
 
     /// The data folder of a member is empty again.
     pub fn wiped(&mut self, member: usize) {
         self.agreement.wiped(member);
-        self.durability.wiped(member);
+        self.durability.stopped(member);
         self.accusations.wiped(member);
         self.liveness.wiped(member);
     }
@@ -191,9 +192,9 @@ impl Judges {
         if let Err(what) = self.signatures.signed(member, key, signed) {
             self.fail("double sign", what);
         }
-        if let SignRequest::Vote(vote) = signed
-            && !self.standing.is_safe()
-        {
+        let SignRequest::Vote(vote) = signed else { return };
+        self.durability.signed(member, vote);
+        if !self.standing.is_safe() {
             let voter = (vote.validator_address, vote.kind);
             self.records.vote(vote.height, vote.round, voter, vote.block_id);
         }
@@ -219,6 +220,9 @@ impl Judges {
         }
         match self.agreement.decided(&self.chain, member, decided) {
             Ok(Decision::First) => {
+                if !self.liveness.is_healed() {
+                    self.note("heights decided while faults lasted", 1);
+                }
                 self.judge_block(decided);
                 true
             }
@@ -242,7 +246,17 @@ impl Judges {
         self.hold("commits", verdict);
         let turns = self.chain.rotation.proposers(decided.commit.round.0);
         let by_honest = turns.iter().all(|seat| self.standing.is_honest_key(&seat.address));
-        let verdict = self.transactions.decided(block, by_honest);
+        let chain = &self.chain;
+        let retains = self.retains;
+        let succeeded = |height: Height, index: usize| {
+            // What was forgotten with its block may come again.
+            if 0 < retains && height.0 + retains <= block.header.height.0 {
+                return false;
+            }
+            let outcome = chain.at(height).and_then(|past| past.outcome.as_ref());
+            outcome.is_none_or(|it| it.tx_results.get(index).is_none_or(|it| it.code == 0))
+        };
+        let verdict = self.transactions.decided(block, by_honest, succeeded);
         self.hold("transactions", verdict);
         let verdict = self.accusations.decided(&self.standing, block, now);
         self.hold("evidence", verdict);
@@ -337,16 +351,17 @@ impl Judges {
 
     /// A member holds something against a peer.
     pub fn blamed(&mut self, member: usize, peer: usize, offence: Offence, reason: &str) {
-        let excused = matches!(offence, Offence::Silent | Offence::Flood);
-        if self.is_honest(member) && self.is_honest(peer) && !excused {
-            self.fail("blame", format!("{member} blames honest {peer}: {offence}, {reason}"));
+        if self.is_honest(member) && self.is_honest(peer) {
+            let verdict = self.blame.blamed((member, peer), offence, reason);
+            self.hold("blame", verdict);
         }
     }
 
     /// A member will not hear a peer for a while.
     pub fn banned(&mut self, member: usize, peer: usize) {
         if self.is_honest(member) && self.is_honest(peer) {
-            self.fail("blame", format!("{member} bans honest {peer}"));
+            let verdict = self.blame.banned((member, peer));
+            self.hold("blame", verdict);
         }
     }
 

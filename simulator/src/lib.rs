@@ -16,6 +16,9 @@ pub mod plan;
 pub mod curves;
 pub mod network;
 
+pub mod application;
+pub mod disk;
+
 pub mod byzantine;
 pub mod member;
 pub mod outside;
@@ -24,6 +27,7 @@ pub mod world;
 pub mod twins;
 
 pub mod faults;
+pub mod workload;
 
 pub mod judges;
 pub mod report;

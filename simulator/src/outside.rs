@@ -2,6 +2,7 @@
 
 use types::{Genesis, Message, Offence};
 
+use crate::application::Needed;
 use crate::byzantine::{Adversary, Said, Scene, Sent};
 use crate::curves::Curves;
 use crate::judges::Judges;
@@ -12,6 +13,7 @@ use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest};
 use crate::trace::{Trace, words};
+use crate::workload::{Errand, Ticket};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -46,6 +48,13 @@ pub enum Happening {
         life: u32,
         /// What.
         event: Inside,
+    },
+    /// Something happens to a client.
+    Errand {
+        /// Whom it concerns, and what that one waits for.
+        ticket: Ticket,
+        /// What.
+        errand: Errand,
     },
     /// Bytes arrive that are no message.
     Garbage {
@@ -111,6 +120,10 @@ pub enum Inside {
     Answer(Box<consensus::Input>),
     /// It has time for what has come meanwhile.
     Wake,
+    /// The application's thread takes the next question.
+    Execute,
+    /// The admission thread looks.
+    Admit,
 }
 
 /// What all members share.
@@ -135,6 +148,8 @@ pub struct Outside {
     pub judges: Judges,
     /// What members want done.
     pub notes: Vec<Note>,
+    /// What applications may not have forgotten.
+    pub needed: Needed,
     /// What was counted.
     pub counts: Counts,
     /// Names the history.
@@ -149,6 +164,7 @@ impl Outside {
         self.judges.blamed(member, peer, offence, reason);
         let link = (member, peer);
         if self.network.scores.add(link, offence, self.now) && self.network.scores.ban(link) {
+            self.judges.banned(member, peer);
             self.counts.bans += 1;
             self.queue.push(self.now, Happening::Ban { member, peer });
             let over = self.now.after(scores::BAN);
@@ -230,7 +246,10 @@ impl Outside {
         if arrivals == [None, None] {
             self.tell(|| format!("n{from} -> n{to} lost: {}", words::message(message)));
         }
-        for at in arrivals.into_iter().flatten() {
+        // A stream does not repeat itself. Gossip bears that all the same; whoever gets an answer
+        // twice rightly holds it against its peer.
+        let copies = if matches!(message, Message::BlockResponse { .. }) { 1 } else { 2 };
+        for at in arrivals.into_iter().flatten().take(copies) {
             let message = message.clone();
             self.queue.push(at, Happening::Arrive { from, to, connection, message });
         }

@@ -10,7 +10,7 @@ use crate::power::VotingPower;
 use crate::time::Time;
 use crate::validator::{Validator, ValidatorSet};
 use crate::verified::Remembered;
-use crate::vote::Vote;
+use crate::vote::{Vote, VoteKind};
 
 /// Two votes of one validator, of one kind, in one round, for different blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,8 @@ pub fn encoded_bytes(evidence: &[Evidence]) -> u64 {
 }
 
 impl DuplicateVoteEvidence {
-    /// Orders two conflicting votes and adds what the chain knows.
+    /// Orders two conflicting votes and adds what the chain knows. Extensions are left out: they
+    /// are not what the votes conflict in, nobody checks them here, and they may be of any size.
     ///
     /// # Errors
     /// If the votes do not conflict or the voter is not in the set.
@@ -116,6 +117,7 @@ impl DuplicateVoteEvidence {
         validators: &ValidatorSet,
         block_time: Time,
     ) -> Result<Self, EvidenceError> {
+        let [first, second] = [first, second].map(|vote| Vote { extension: None, ..vote });
         let (vote_a, vote_b) = if id_key(&first.block_id) < id_key(&second.block_id) {
             (first, second)
         } else {
@@ -352,6 +354,34 @@ impl Evidence {
             Evidence::DuplicateVote(_) => Hash::of(&crate::codec::evidence_leaf(self)),
             Evidence::LightClientAttack(it) => it.hash(),
         }
+    }
+
+    /// Names what was done rather than its report. The bytes of one equivocation can be varied by
+    /// anybody (index and extension are not signed), and each is another [`Evidence::hash`].
+    pub fn deed(&self) -> Hash {
+        match self {
+            Evidence::DuplicateVote(it) => {
+                let Vote { kind, height, round, validator_address, .. } = &it.vote_a;
+                let mut bytes = validator_address.0.to_vec();
+                bytes.extend(height.0.to_be_bytes());
+                bytes.extend(round.0.to_be_bytes());
+                bytes.push(match kind {
+                    VoteKind::Prevote => 1,
+                    VoteKind::Precommit => 2,
+                });
+                Hash::of(&bytes)
+            }
+            Evidence::LightClientAttack(it) => it.hash(),
+        }
+    }
+
+    /// The same without what is neither signed nor checked.
+    #[must_use]
+    pub fn without_extensions(mut self) -> Self {
+        if let Evidence::DuplicateVote(it) = &mut self {
+            (it.vote_a.extension, it.vote_b.extension) = (None, None);
+        }
+        self
     }
 
     /// Whether the evidence proves what it claims, signatures included; those that were found right

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::block::BlockId;
 use crate::height::{ChainId, Height, Round};
 use crate::keys::Signature;
 use crate::proposal::UnsignedProposal;
@@ -72,6 +73,17 @@ pub enum Permission {
         /// The signature of then.
         signature: Signature,
     },
+    /// Another vote was signed there, and perhaps nobody has seen it: this is to be said instead.
+    /// A validator that could say neither would be missed, and a round that lacks it may last for
+    /// ever.
+    Instead {
+        /// What was voted for then.
+        block_id: Option<BlockId>,
+        /// When it was signed.
+        timestamp: Time,
+        /// The signature of then.
+        signature: Signature,
+    },
 }
 
 /// Why the guard refuses.
@@ -102,11 +114,11 @@ impl LastSigned {
     /// Whether a vote may be signed.
     ///
     /// An identical vote gets its earlier signature again; one with only another timestamp gets
-    /// the earlier timestamp and signature. Extensions are no part of this: they may differ, and
-    /// are signed each time.
+    /// the earlier timestamp and signature. Instead of one for something else, the earlier vote is
+    /// said. Extensions are no part of this: they may differ, and are signed each time.
     ///
     /// # Errors
-    /// If it would contradict what was signed before.
+    /// If a later position was signed before, or if nobody knows what was signed at this one.
     pub fn permit_vote(
         &self,
         chain_id: &ChainId,
@@ -114,8 +126,20 @@ impl LastSigned {
     ) -> Result<Permission, Refusal> {
         let (height, round, kind) = (vote.height, vote.round, vote.kind);
         let position = Position { height, round, step: Step::of(Subject::Vote(kind)) };
-        self.permit(position, vote.timestamp, |timestamp| {
-            sign_bytes::vote(chain_id, kind, height, round, vote.block_id.as_ref(), timestamp)
+        let bytes = |id: Option<&BlockId>, timestamp| {
+            sign_bytes::vote(chain_id, kind, height, round, id, timestamp)
+        };
+        let wanted = |timestamp| bytes(vote.block_id.as_ref(), timestamp);
+        self.permit(position, vote.timestamp, wanted).or_else(|refusal| {
+            let signed = self.signed.as_ref().filter(|_| self.position == Some(position));
+            let signed = signed.ok_or(refusal)?;
+            let reading = sign_bytes::read(&signed.bytes).ok_or(refusal)?;
+            let (block_id, timestamp) = (reading.block_id, reading.timestamp);
+            // Of this chain, and nothing in it that was not read.
+            if bytes(block_id.as_ref(), timestamp) != signed.bytes {
+                return Err(refusal);
+            }
+            Ok(Permission::Instead { block_id, timestamp, signature: signed.signature })
         })
     }
 

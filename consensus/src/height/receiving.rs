@@ -3,7 +3,7 @@
 
 use types::{Offence, Part, PeerId, Proposal, Round, Vote, VoteKind};
 
-use super::{Deliberation, Phase, Turn};
+use super::{AskedExtension, Deliberation, Phase, Turn};
 use crate::output::{Announcement, Output, Question};
 use crate::proposals::Taken;
 use crate::replay::Record;
@@ -76,19 +76,25 @@ impl Deliberation {
         let asked = self.extensions.entry(vote.validator_index).or_default();
         let here = self.votes.tally(vote.round, vote.kind);
         let known = here.and_then(|it| it.vote_for(vote.validator_index, Some(&id))).is_some();
-        if known || asked.contains(&vote) {
+        if known || asked.iter().any(|it| it.vote == vote) {
             return;
         }
         if asked.len() == ASKED_EXTENSIONS_MAX {
-            asked.pop_front();
+            // What waits for an answer keeps its place: one voter must not flood the application.
+            let Some(oldest) = asked.iter().position(|it| it.answered) else { return };
+            asked.remove(oldest);
         }
-        asked.push_back(vote.clone());
+        asked.push_back(AskedExtension { vote: vote.clone(), answered: false });
         turn.outputs.push(Output::Ask(Question::VerifyExtension { block: id.hash, vote }));
     }
 
     /// The application's word on a vote's extension. A refused one stays on the list of those
     /// asked about, so that offering it again costs nothing.
     pub fn extension_verified(&mut self, turn: &mut Turn<'_>, vote: Vote, accept: bool) {
+        let asked = self.extensions.get_mut(&vote.validator_index);
+        for it in asked.into_iter().flatten().filter(|it| it.vote == vote) {
+            it.answered = true;
+        }
         if accept && vote.height == self.height {
             self.count(turn, vote);
         }
@@ -125,6 +131,7 @@ impl Deliberation {
     /// A peer is gone.
     pub fn forget(&mut self, peer: PeerId) {
         self.votes.forget(peer);
+        self.proposals.forget(peer);
     }
 
     /// Takes in the records of a crashed run without asking anything of the world.

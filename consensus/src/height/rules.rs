@@ -78,7 +78,7 @@ impl Deliberation {
             return Some(false);
         }
         self.proposals.block(id)?;
-        match self.verdicts.get(&id.hash)? {
+        match self.verdicts.get(id)? {
             Verdict::Asked => None,
             Verdict::Accept => Some(true),
             Verdict::Reject => Some(false),
@@ -99,12 +99,12 @@ impl Deliberation {
         let proposed = self.proposals.of(round).map(|proposal| proposal.block_id);
         for id in proposed.into_iter().chain(polka) {
             let Some(block) = self.proposals.block(&id) else { continue };
-            if self.verdicts.contains_key(&id.hash) {
+            if self.verdicts.contains_key(&id) {
                 continue;
             }
             let sound = self.state.check_block(block).is_ok();
             if sound {
-                self.sound.insert(id.hash);
+                self.sound.insert(id);
             }
             let fits = sound && self.proposals.is_canonical(&id);
             let verdict = if fits { Verdict::Asked } else { Verdict::Reject };
@@ -112,7 +112,7 @@ impl Deliberation {
                 let (state, block) = (Arc::clone(&self.state), Arc::clone(block));
                 turn.outputs.push(Output::Ask(Question::Judge { round, state, block }));
             }
-            self.verdicts.insert(id.hash, verdict);
+            self.verdicts.insert(id, verdict);
         }
     }
 

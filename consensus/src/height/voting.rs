@@ -37,12 +37,21 @@ impl Deliberation {
         self.sign_vote(turn, Wanted { round: asked, kind, block_id }, Some(extension));
     }
 
-    /// Our signed vote: durable before we count it, and before anybody sees it.
+    /// Our signed vote: durable before we count it, and before anybody sees it. It may be another
+    /// than we asked for, if the signer had signed one there before a crash took our memory of it:
+    /// then we stand where that one puts us. To say nothing would be safe, too, but the others may
+    /// need our vote to get to the next round.
     pub fn signed_vote(&mut self, turn: &mut Turn<'_>, vote: Vote) {
         let mine = self.me.is_some_and(|(_, address)| address == vote.validator_address);
         if !mine || vote.height != self.height {
             return;
         }
+        let for_block = vote.kind == VoteKind::Precommit && vote.block_id.is_some();
+        if for_block && vote.extension.is_none() && self.extensions_enabled() {
+            // The extension was lost in the crash, and nobody takes such a vote without one.
+            return;
+        }
+        self.recall_vote(turn, &vote);
         turn.outputs.push(Output::Record(Record::Vote(vote.clone())));
         turn.outputs.push(Output::Persist);
         self.count(turn, vote);
@@ -52,7 +61,7 @@ impl Deliberation {
     /// for was acceptable.
     pub(super) fn recall_vote(&mut self, turn: &mut Turn<'_>, vote: &Vote) {
         if let Some(id) = vote.block_id {
-            self.verdicts.insert(id.hash, Verdict::Accept);
+            self.verdicts.insert(id, Verdict::Accept);
         }
         let acts = self.rounds.recall(vote.round, vote.kind, vote.block_id);
         self.carry_out(turn, acts);

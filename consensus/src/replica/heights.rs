@@ -83,8 +83,10 @@ impl Replica {
         if self.current.is_decided() {
             return;
         }
-        let Some((block, commit)) = self.catch_up.next_ready() else { return };
         let (height, state) = (self.current.height(), self.current.state());
+        let extensions_enabled = state.params.extensions_enabled(height);
+        let ready = self.catch_up.next_ready(extensions_enabled, outputs);
+        let Some((block, commit)) = ready else { return };
         let parts = Arc::new(block.part_set());
         let id = block.id(&parts);
         outputs.push(Output::Ask(Question::VerifyCommit {
@@ -92,7 +94,7 @@ impl Replica {
             block_id: commit.block_id,
             commit: commit.clone(),
             validators: Arc::clone(&state.validators),
-            extensions_enabled: state.params.extensions_enabled(height),
+            extensions_enabled,
         }));
         self.proving = Some(Box::new(Decided { block, id, parts, commit }));
     }

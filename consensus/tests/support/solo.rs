@@ -155,6 +155,22 @@ impl Solo {
             let block = self.state.make_block(vec![tx], commit, Vec::new(), proposer);
             self.name(letter, block);
         }
+        self.make_doubles();
+    }
+
+    /// Blocks with the very header of A: `E` holds another transaction, and `F` the same in bytes
+    /// that nobody would write so.
+    fn make_doubles(&mut self) {
+        let (id, block, _) = self.block("A").clone();
+        let tx = types::Tx::from_static(b"not what the header says");
+        let other = Block { txs: vec![tx], ..(*block).clone() };
+        let parts = other.part_set();
+        let other_id = BlockId { parts: parts.header(), ..id };
+        self.blocks.insert('E', (other_id, Arc::new(other), parts));
+        let unknown_field = [0xfa, 0x07, 0x00];
+        let bytes = [&types::codec::encode_block(&block)[..], &unknown_field].concat();
+        let parts = PartSet::cut(bytes.into());
+        self.blocks.insert('F', (BlockId { parts: parts.header(), ..id }, block, parts));
     }
 
     fn name(&mut self, letter: char, block: Block) {
@@ -197,7 +213,7 @@ impl Solo {
 
     fn block(&self, name: &str) -> &(BlockId, Arc<Block>, PartSet) {
         let letter = name.chars().next().expect("a block has a name");
-        self.blocks.get(&letter).expect("blocks are named A to D, and O once it is made")
+        self.blocks.get(&letter).expect("blocks are named A to F, and O once it is made")
     }
 
     fn block_id(&self, name: &str) -> Option<BlockId> {
@@ -206,7 +222,7 @@ impl Solo {
 
     fn name_of(&self, id: Option<&BlockId>) -> String {
         let Some(id) = id else { return "nil".to_owned() };
-        let found = self.blocks.iter().find(|(_, block)| block.0.hash == id.hash);
+        let found = self.blocks.iter().find(|(_, block)| block.0 == *id);
         found.map_or_else(|| "?".to_owned(), |(letter, _)| letter.to_string())
     }
 
@@ -484,10 +500,11 @@ impl Solo {
                 let timestamp = it.timestamp;
                 let vote = it.signed(timestamp, SIGNATURE, None);
                 let signed = self.signed.entry(place).or_insert_with(|| vote.clone()).clone();
-                if signed.block_id == vote.block_id && !self.lossy {
+                if signed.block_id != vote.block_id {
+                    self.say("the signer has signed another");
+                }
+                if !self.lossy {
                     self.answers.push(Input::SignedVote(signed));
-                } else if signed.block_id != vote.block_id {
-                    self.say("the signer refuses");
                 }
             }
         }

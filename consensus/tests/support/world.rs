@@ -95,6 +95,8 @@ pub struct World {
     doubled: bool,
     /// Who stops in the midst of its outputs, and after how many.
     pub doomed: Option<(usize, u64)>,
+    /// Whose application refuses every vote extension.
+    pub picky: BTreeSet<usize>,
     /// Pairs that cannot hear each other.
     pub cut: BTreeSet<(usize, usize)>,
     /// Each vote that anybody ever signed, to find double signs.
@@ -148,6 +150,7 @@ impl World {
             rough: false,
             doubled: false,
             doomed: None,
+            picky: BTreeSet::new(),
             cut: BTreeSet::new(),
             votes: BTreeMap::new(),
             caught: BTreeSet::new(),
@@ -340,6 +343,10 @@ impl World {
             }
             Output::DropEvidence(_) | Output::Rekey(_) | Output::Announce(_) => {}
             Output::AwaitTxs { height } => return Some(Input::TxsAvailable { height }),
+            Output::Ask(Question::VerifyExtension { vote, .. }) => {
+                let accept = !self.picky.contains(&number);
+                return Some(Input::ExtensionVerified { vote, accept });
+            }
             Output::Ask(question) => return Some(ask_application(member, number, question)),
         }
         None
@@ -410,10 +417,7 @@ impl World {
                     reason: reason.to_owned(),
                 };
                 match signed.get(&place) {
-                    Some(vote) if vote.block_id == it.block_id => {
-                        return Input::SignedVote(vote.clone());
-                    }
-                    Some(_) => return refused("another vote was signed"),
+                    Some(vote) => return Input::SignedVote(vote.clone()),
                     None if last.is_some_and(|last| place < last) => return refused("too late"),
                     None => {}
                 }

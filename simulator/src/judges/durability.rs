@@ -4,16 +4,13 @@
 use std::collections::BTreeSet;
 
 use consensus::{Output, replay::Record};
-use types::{Address, Height, Message, Round, VoteKind};
-
-/// Heights back for which it is remembered what is on the disk. What is older is sent only to
-/// members who are far behind.
-const HEIGHTS_KEPT: u64 = 4;
+use types::{Address, Height, Message, Round, UnsignedVote, VoteKind};
 
 /// Where a vote was given.
 type Place = (Height, Round, VoteKind);
 
-/// What each member has on its disk of what it says.
+/// What each member has signed since it started and not synced yet. Whatever else it sends in its
+/// own name it was told by its disk or by peers.
 #[derive(Debug)]
 pub struct Durability {
     members: Vec<Disk>,
@@ -22,8 +19,8 @@ pub struct Durability {
 #[derive(Clone, Debug, Default)]
 struct Disk {
     own: Option<Address>,
+    signed: BTreeSet<Place>,
     written: Vec<Place>,
-    synced: BTreeSet<Place>,
 }
 
 impl Durability {
@@ -33,39 +30,35 @@ impl Durability {
         Self { members: addresses.map(disk).collect() }
     }
 
+    /// A member has signed a vote.
+    pub fn signed(&mut self, member: usize, vote: &UnsignedVote) {
+        self.members[member].signed.insert((vote.height, vote.round, vote.kind));
+    }
+
     /// A member writes.
     pub fn wrote(&mut self, member: usize, write: &[Output], synced: bool) {
         let disk = &mut self.members[member];
+        if disk.signed.is_empty() {
+            return;
+        }
         let own = disk.own;
         let places = write.iter().filter_map(|output| match output {
             Output::Record(record) => place(record, own),
             _ => None,
         });
         disk.written.extend(places);
-        if synced && !disk.written.is_empty() {
-            disk.synced.extend(disk.written.drain(..));
-            let newest = disk.synced.last().map_or(Height(0), |place| place.0);
-            let oldest = Height(newest.0.saturating_sub(HEIGHTS_KEPT));
-            disk.synced = disk.synced.split_off(&(oldest, Round::FIRST, VoteKind::Prevote));
+        if synced {
+            for place in disk.written.drain(..) {
+                disk.signed.remove(&place);
+            }
         }
     }
 
-    /// A member starts, and these records are on its disk after all.
-    pub fn started(&mut self, member: usize, records: &[Record]) {
+    /// A member stops: what it had not synced may be gone, and with it that it has signed.
+    pub fn stopped(&mut self, member: usize) {
         let disk = &mut self.members[member];
-        let own = disk.own;
-        disk.synced.extend(records.iter().filter_map(|record| place(record, own)));
-    }
-
-    /// A member's power is cut: what it had not synced may be gone.
-    pub fn crashed(&mut self, member: usize) {
-        self.members[member].written.clear();
-    }
-
-    /// A member's disk is emptied. What it had said before is still about, and it may pass that on
-    /// when peers bring it back.
-    pub fn wiped(&mut self, member: usize) {
-        self.members[member].written.clear();
+        disk.written.clear();
+        disk.signed.clear();
     }
 
     /// A member sends a message.
@@ -75,16 +68,16 @@ impl Durability {
     pub fn sent(&self, member: usize, message: &Message) -> Result<(), String> {
         let disk = &self.members[member];
         let Message::Vote(vote) = message else { return Ok(()) };
-        if Some(vote.validator_address) != disk.own {
-            return Ok(());
-        }
-        let place = (vote.height, vote.round, vote.kind);
-        let newest = disk.synced.last().map_or(Height(0), |place| place.0);
-        if disk.synced.contains(&place) || vote.height.0 + HEIGHTS_KEPT <= newest.0 {
+        if disk.signed.is_empty() || Some(vote.validator_address) != disk.own {
             return Ok(());
         }
         let (height, round, kind) = (vote.height, vote.round, vote.kind);
-        Err(format!("{member} sends its {kind:?} of {height}/{round} before it is on its disk"))
+        if disk.signed.contains(&(height, round, kind)) {
+            return Err(format!(
+                "{member} sends its {kind:?} of {height}/{round} before it is kept"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -104,43 +97,25 @@ mod tests {
     use super::super::sample::Sample;
     use super::*;
 
-    fn judge(sample: &Sample) -> Durability {
-        Durability::new((0..2).map(|member| sample.standing.address(member)))
-    }
-
     #[test]
     fn a_vote_is_sent_only_after_it_is_on_the_disk() {
         let sample = Sample::new(false);
         let vote = sample.vote(0, (Height(1), Round(0)), None);
+        let unsigned = sample.unsigned(0, (Height(1), Round(0)), None);
         let message = Message::Vote(vote.clone());
         let record = [Output::Record(Record::Vote(vote))];
-        let mut judge = judge(&sample);
-        assert!(judge.sent(0, &message).unwrap_err().contains("before it is on its disk"));
+        let mut judge = Durability::new((0..2).map(|member| sample.standing.address(member)));
+        assert_eq!(judge.sent(0, &message), Ok(()), "a peer has told it so");
+        judge.signed(0, &unsigned);
+        assert!(judge.sent(0, &message).unwrap_err().contains("before it is kept"));
         assert_eq!(judge.sent(1, &message), Ok(()), "others may pass it on");
         judge.wrote(0, &record, false);
         assert!(judge.sent(0, &message).is_err());
-        judge.crashed(0);
+        judge.stopped(0);
+        judge.signed(0, &unsigned);
         judge.wrote(0, &[], true);
-        assert!(judge.sent(0, &message).is_err(), "it was lost with the power");
-        let Output::Record(found) = &record[0] else { unreachable!("it is a record") };
-        judge.started(0, std::slice::from_ref(found));
-        assert_eq!(judge.sent(0, &message), Ok(()), "it was not lost after all");
-        judge.wiped(0);
+        assert!(judge.sent(0, &message).is_err(), "the record was lost with the power");
         judge.wrote(0, &record, true);
         assert_eq!(judge.sent(0, &message), Ok(()));
-        judge.crashed(0);
-        assert_eq!(judge.sent(0, &message), Ok(()));
-        judge.wiped(0);
-        assert_eq!(judge.sent(0, &message), Ok(()), "peers may bring it back");
-    }
-
-    #[test]
-    fn old_votes_are_not_asked_about() {
-        let sample = Sample::new(false);
-        let vote = |height| sample.vote(0, (Height(height), Round(0)), None);
-        let mut judge = judge(&sample);
-        judge.wrote(0, &[Output::Record(Record::Vote(vote(9)))], true);
-        assert_eq!(judge.sent(0, &Message::Vote(vote(5))), Ok(()));
-        assert!(judge.sent(0, &Message::Vote(vote(6))).is_err());
     }
 }

@@ -114,6 +114,11 @@ impl Liveness {
         self.wait(now);
     }
 
+    /// Whether all faults are over.
+    pub fn is_healed(&self) -> bool {
+        self.healed.is_some()
+    }
+
     /// Whether the run goes on. `wanted`: another judge waits for further blocks.
     pub fn progress(&mut self, now: Moment, wanted: bool) -> Progress {
         if self.healed.is_none() {
@@ -193,7 +198,7 @@ mod tests {
 
     fn liveness(plan: &Plan) -> Liveness {
         let genesis = World::new(plan.clone()).outside.genesis;
-        Liveness::new(plan, &genesis, &Standing::new(plan, &genesis))
+        Liveness::new(plan, &genesis, &Standing::new(plan))
     }
 
     #[test]

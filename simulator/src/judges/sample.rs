@@ -37,7 +37,7 @@ impl Sample {
         Self {
             curves: Curves::new(4, real),
             chain: Chain::new(&genesis),
-            standing: Standing::new(&plan, &genesis),
+            standing: Standing::new(&plan),
             state: ChainState::genesis(&genesis).unwrap(),
             last_commit: None,
             genesis,
@@ -72,22 +72,32 @@ impl Sample {
 
     /// A precommit with the key of this number, ten seconds after those of the last block.
     pub fn vote(&self, key: usize, at: (Height, Round), block_id: Option<BlockId>) -> Vote {
-        let address = self.curves.public(key).address();
-        let (validator_index, _) = self.state.validators.find(&address).unwrap();
-        let seconds = 10 * at.0.0 + u64::try_from(key).unwrap();
-        let vote = UnsignedVote {
-            kind: VoteKind::Precommit,
-            height: at.0,
-            round: at.1,
-            block_id,
-            timestamp: self.genesis.genesis_time.after(Duration::from_secs(seconds)),
-            validator_address: address,
-            validator_index,
-            extension: None,
-        };
+        let vote = self.unsigned(key, at, block_id);
         let signature = self.curves.sign(key, || vote.sign_bytes(&self.genesis.chain_id));
         let timestamp = vote.timestamp;
         vote.signed(timestamp, signature, None)
+    }
+
+    /// The same before it is signed.
+    pub fn unsigned(
+        &self,
+        key: usize,
+        (height, round): (Height, Round),
+        block_id: Option<BlockId>,
+    ) -> UnsignedVote {
+        let validator_address = self.curves.public(key).address();
+        let (validator_index, _) = self.state.validators.find(&validator_address).unwrap();
+        let seconds = Duration::from_secs(10 * height.0 + u64::try_from(key).unwrap());
+        UnsignedVote {
+            kind: VoteKind::Precommit,
+            height,
+            round,
+            block_id,
+            timestamp: self.genesis.genesis_time.after(seconds),
+            validator_address,
+            validator_index,
+            extension: None,
+        }
     }
 
     /// What the application makes of a block.

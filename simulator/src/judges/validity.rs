@@ -217,13 +217,16 @@ mod tests {
         sample
     }
 
+    /// Makes one field of a header wrong.
+    type Change = fn(&mut types::Header, Hash);
+
     #[test]
     fn every_field_of_a_header_is_compared() {
         let sample = at_third_block();
         let good = (*sample.block().block).clone();
         assert_eq!(verdict(&sample, good.clone()), Ok(()));
         let wrong = Hash([9; 32]);
-        let changes: [(&str, fn(&mut types::Header, Hash)); 13] = [
+        let changes: [(&str, Change); 13] = [
             ("version.block", |it, _| it.version.block = 10),
             ("version.app", |it, _| it.version.app = 7),
             ("chain_id", |it, _| it.chain_id = types::ChainId::new("other").unwrap()),

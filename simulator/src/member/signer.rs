@@ -1,7 +1,7 @@
 //! A member's signer: the double-sign guard over a state that survives every crash.
 
 use consensus::{Input, SignRequest};
-use types::{BlockId, ChainId, Height, Round, Signature, Time, VoteKind};
+use types::{BlockId, ChainId, Height, Round, Signature, Time, UnsignedVote, VoteKind};
 
 use crate::curves::Curves;
 
@@ -58,6 +58,12 @@ impl Signer {
                     match self.permission(position, what, vote.timestamp, fresh) {
                         Ok(signed) => signed,
                         Err(reason) => {
+                            if let Some(last) = self.last.filter(|it| it.position == position) {
+                                let block_id = last.what.0;
+                                let vote = UnsignedVote { block_id, extension: None, ..vote };
+                                let vote = vote.signed(last.timestamp, last.signature, None);
+                                return Input::SignedVote(vote);
+                            }
                             let reason = reason.to_owned();
                             return Input::SignRefused { height, round, reason };
                         }

@@ -51,22 +51,22 @@ mod tests {
 
     #[test]
     fn there_and_back_take_about_as_long() {
-        for from in 0..COUNT {
-            for to in 0..COUNT {
+        for (from, one) in NAMES.iter().enumerate() {
+            for (to, other) in NAMES.iter().enumerate() {
                 let (there, back) = (one_way_micros(from, to), one_way_micros(to, from));
-                assert!(there.abs_diff(back) <= 5_000, "{} {}", NAMES[from], NAMES[to]);
+                assert!(there.abs_diff(back) <= 5_000, "{one} {other}");
             }
         }
     }
 
     #[test]
     fn no_detour_is_far_shorter() {
-        for from in 0..COUNT {
-            for to in 0..COUNT {
+        for (from, one) in NAMES.iter().enumerate() {
+            for (to, other) in NAMES.iter().enumerate() {
                 let direct = one_way_micros(from, to);
                 let detour = |by: usize| one_way_micros(from, by) + one_way_micros(by, to);
                 let shortest = (0..COUNT).map(detour).min().unwrap();
-                assert!(direct <= shortest * 5 / 3, "{} {}", NAMES[from], NAMES[to]);
+                assert!(direct <= shortest * 5 / 3, "{one} {other}");
             }
         }
     }

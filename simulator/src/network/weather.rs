@@ -110,6 +110,8 @@ impl Weather {
             FaultKind::ByRound { first, groups } => self.slots.push((*first, groups.clone())),
             FaultKind::Withhold { rules } => self.rules.extend_from_slice(rules),
             FaultKind::Crash { .. }
+            | FaultKind::CrashAtPoint { .. }
+            | FaultKind::CrashAtWrite { .. }
             | FaultKind::Kill { .. }
             | FaultKind::Outage { .. }
             | FaultKind::FailedSync { .. }

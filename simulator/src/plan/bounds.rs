@@ -34,7 +34,8 @@ pub fn block_ms(plan: &Plan, round: u64, turns: u64) -> u64 {
     // In a round that is young nothing has to wait for the doubt of gossip: relays, hop by hop.
     let spread_ms = 3 * hops * (2 * plan.waits.relay + plan.waits.gossip + hop_ms(plan));
     let ample = spread_ms / plan.waits.delta.max(1) + 1;
-    let rounds = rounds_ms(plan, round, ample + turns.max(count) + REJECTIONS_MAX, spread_ms);
+    let lucky = ample.saturating_sub(round) + turns.max(count) + REJECTIONS_MAX;
+    let rounds = rounds_ms(plan, round, lucky, spread_ms);
     news_ms(plan) + rounds + 2 * count * plan.waits.catch_up + plan.waits.commit
 }
 
@@ -50,7 +51,13 @@ pub fn news_ms(plan: &Plan) -> u64 {
 /// with all that its receiver does first.
 fn hop_ms(plan: &Plan) -> u64 {
     let machine = 8 * plan.machine.step_micros();
-    let lines = plan.network.bandwidth.map_or(0, |_| 3 * WAITING_NANOS_MAX / 1000);
+    let lines = plan.network.bandwidth.map_or(0, |it| {
+        let waits = |speed: u64| {
+            let full = u128::from(it.waiting_max) * 1_000_000 / u128::from(speed.max(1));
+            u64::try_from(full).unwrap_or(u64::MAX).min(WAITING_NANOS_MAX / 1000)
+        };
+        waits(it.uplink) + waits(it.link) + waits(it.downlink)
+    });
     (plan.network.slowest_micros() + machine + lines).div_ceil(1000)
 }
 

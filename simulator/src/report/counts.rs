@@ -27,14 +27,16 @@ pub struct Counts {
     pub hits: BTreeMap<&'static str, u64>,
     /// Messages that did not fit through a line and were dropped.
     pub dropped: u64,
-    /// In which stage the members concerned were when a fault of a class began.
-    pub coverage: BTreeMap<&'static str, BTreeMap<Stage, u64>>,
     /// What the judges found out, by name: nothing that is wrong.
     pub findings: BTreeMap<&'static str, u64>,
-    /// How often a vice was acted on.
-    pub vices: BTreeMap<Vice, u64>,
     /// Peers that were cut and banned.
     pub bans: u64,
+    /// In which stage the members concerned were when a fault of a class began.
+    pub coverage: BTreeMap<&'static str, BTreeMap<Stage, u64>>,
+    /// How often a vice was acted on.
+    pub vices: BTreeMap<Vice, u64>,
+    /// What clients did, by kind.
+    pub clients: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -48,6 +50,11 @@ impl Counts {
         self.heights += 1;
         self.rounds += u64::from(round.0) + 1;
         *self.decided_in.entry(round.0).or_default() += 1;
+    }
+
+    /// A client did something.
+    pub fn client(&mut self, what: &'static str) {
+        *self.clients.entry(what).or_default() += 1;
     }
 
     /// A fault of a class began.
@@ -84,10 +91,11 @@ impl Counts {
             faults,
             hits,
             dropped,
-            coverage,
             findings,
-            vices,
             bans,
+            coverage,
+            vices,
+            clients,
         } = other;
         self.events += events;
         self.heights += heights;
@@ -99,14 +107,22 @@ impl Counts {
         add_all(&mut self.faults, faults);
         add_all(&mut self.hits, hits);
         self.dropped += dropped;
+        for (&what, &count) in findings {
+            let sum = self.findings.entry(what).or_default();
+            let greatest = GREATEST.iter().any(|begins| what.starts_with(begins));
+            *sum = if greatest { count.max(*sum) } else { *sum + count };
+        }
+        self.bans += bans;
         for (class, stages) in coverage {
             add_all(self.coverage.entry(class).or_default(), stages);
         }
-        add_all(&mut self.findings, findings);
         add_all(&mut self.vices, vices);
-        self.bans += bans;
+        add_all(&mut self.clients, clients);
     }
 }
+
+/// Findings that begin so are not added up: of several runs the greatest counts.
+const GREATEST: [&str; 2] = ["slowest ", "bound "];
 
 fn add_all<K: Copy + Ord>(sums: &mut BTreeMap<K, u64>, counts: &BTreeMap<K, u64>) {
     for (&key, count) in counts {
@@ -196,6 +212,7 @@ mod tests {
         one.hit(FaultClass::Loss, 7);
         one.met(FaultClass::Crash, Stage::Propose);
         one.acted(Vice::ALL[0]);
+        one.findings = BTreeMap::from([("forks", 1), ("slowest block", 30)]);
         let mut both = one.clone();
         both.add(&one);
         assert_eq!((both.heights, both.rounds, both.messages.total()), (2, 6, 2));
@@ -203,6 +220,7 @@ mod tests {
         assert_eq!(both.faults, BTreeMap::from([("crash", 2)]));
         assert_eq!(both.hits, BTreeMap::from([("loss", 14)]));
         assert_eq!(both.coverage["crash"], BTreeMap::from([(Stage::Propose, 2)]));
+        assert_eq!(both.findings, BTreeMap::from([("forks", 2), ("slowest block", 30)]));
         assert_eq!(both.vices, BTreeMap::from([(Vice::ALL[0], 2)]));
     }
 }

@@ -23,6 +23,8 @@ impl fmt::Display for Summary {
         let vices: Vec<_> = vices.map(|(&vice, &it)| (called(vice), it)).collect();
         list(f, "vices acted on", &vices)?;
         self.coverage(f)?;
+        let findings: Vec<_> = self.counts.findings.iter().map(|(what, &it)| (what, it)).collect();
+        list(f, "found out by the judges", &findings)?;
         self.failed(f)
     }
 }
@@ -38,6 +40,7 @@ impl Summary {
             ("events", self.counts.events),
             ("messages", self.counts.messages.total()),
             ("messages dropped", self.counts.dropped),
+            ("peers banned", self.counts.bans),
             ("virtual seconds", self.lasted.millis() / 1000),
         ];
         for (name, count) in rows {
@@ -97,7 +100,7 @@ fn list<N: AsRef<str>>(f: &mut fmt::Formatter<'_>, title: &str, rows: &[(N, u64)
     }
     writeln!(f, "\n{title}")?;
     for (name, count) in rows {
-        row(f, &format!("  {}", name.as_ref()), &[grouped(*count)])?;
+        writeln!(f, "  {:>NUMBERS$}  {}", grouped(*count), name.as_ref())?;
     }
     Ok(())
 }

@@ -8,105 +8,133 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 use super::DecodeError;
 use super::scalar::{at_most, refused};
+use crate::merkle::AUNTS_MAX;
+use crate::validator::VALIDATORS_MAX;
 
-/// Most transactions of a block or message. No limit of the reference: it only keeps a message of
-/// nothing but empty transactions from taking gigabytes.
-const TXS_MAX: usize = 16_777_216;
+/// Most transactions of a block. No limit of the reference: it only keeps a block of nothing but
+/// empty transactions from taking gigabytes.
+const BLOCK_TXS_MAX: usize = 16_777_216;
+/// Most transactions in a message that offers them. The reference sends one at a time.
+const MESSAGE_TXS_MAX: usize = 65_536;
+/// Most bytes of an encoded array of bits: the largest has 157 words of up to 11 bytes.
+const BITS_BYTES_MAX: usize = 2_048;
 
-/// Fewest bytes of an entry of a commit: flag, time and their keys.
-const COMMIT_SIG_BYTES: usize = 15;
-/// Fewest bytes of a validator: address, key, power and their keys.
-const VALIDATOR_BYTES: usize = 60;
-/// Fewest bytes of a piece of evidence: two signatures and two addresses.
-const EVIDENCE_BYTES: usize = 168;
-/// Bytes of an aunt.
-const AUNT_BYTES: usize = 32;
+/// What a list may be: how many entries at most, and how many bytes an honest one has at least.
+struct List {
+    field: &'static str,
+    tag: u32,
+    entry_bytes: usize,
+    count_max: usize,
+}
+
+/// Flag, time and their keys.
+const SIGNATURES: List =
+    List { field: "commit.signatures", tag: 4, entry_bytes: 15, count_max: VALIDATORS_MAX };
+/// Address, key, power and their keys.
+const VALIDATORS: List =
+    List { field: "validator_set.validators", tag: 1, entry_bytes: 60, count_max: VALIDATORS_MAX };
+const CULPRITS: List = List { field: "evidence.byzantine_validators", tag: 3, ..VALIDATORS };
+/// Two signatures and two addresses.
+const EVIDENCE: List = List { field: "evidence", tag: 1, entry_bytes: 168, count_max: usize::MAX };
+const AUNTS: List =
+    List { field: "part.proof.aunts", tag: 4, entry_bytes: 32, count_max: AUNTS_MAX };
 
 /// Checks an encoded block.
 pub fn block(bytes: &[u8]) -> Result<(), DecodeError> {
-    for data in fields(bytes, 2) {
-        txs(data)?;
-    }
-    for evidence in fields(bytes, 3) {
-        evidence_list(evidence)?;
-    }
-    for last_commit in fields(bytes, 4) {
-        commit(last_commit)?;
-    }
-    Ok(())
-}
-
-/// Checks encoded transactions.
-pub fn txs(bytes: &[u8]) -> Result<(), DecodeError> {
-    at_most("txs", fields(bytes, 1).count(), TXS_MAX)
+    blocks([bytes])
 }
 
 /// Checks an encoded commit, with or without extensions.
 pub fn commit(bytes: &[u8]) -> Result<(), DecodeError> {
-    list("commit.signatures", bytes, 4, COMMIT_SIG_BYTES)
+    SIGNATURES.check([bytes])
 }
 
 /// Checks an encoded validator set.
 pub fn validator_set(bytes: &[u8]) -> Result<(), DecodeError> {
-    list("validator_set.validators", bytes, 1, VALIDATOR_BYTES)
+    VALIDATORS.check([bytes])
 }
 
 /// Checks an encoded part.
 pub fn part(bytes: &[u8]) -> Result<(), DecodeError> {
-    fields(bytes, 3).try_for_each(|proof| list("part.proof.aunts", proof, 4, AUNT_BYTES))
+    AUNTS.check(fields(bytes, 3))
 }
 
 /// Checks an encoded list of evidence.
 pub fn evidence_list(bytes: &[u8]) -> Result<(), DecodeError> {
-    list("evidence", bytes, 1, EVIDENCE_BYTES)?;
-    fields(bytes, 1).try_for_each(evidence)
+    evidence_lists([bytes])
 }
 
 /// Checks one encoded piece of evidence.
 pub fn evidence(bytes: &[u8]) -> Result<(), DecodeError> {
-    for attack in fields(bytes, 2) {
-        list("evidence.byzantine_validators", attack, 3, VALIDATOR_BYTES)?;
-        for light_block in fields(attack, 1) {
-            for signed_header in fields(light_block, 1) {
-                fields(signed_header, 2).try_for_each(commit)?;
-            }
-            fields(light_block, 2).try_for_each(validator_set)?;
-        }
-    }
-    Ok(())
+    let attacks = || fields(bytes, 2);
+    CULPRITS.check(attacks())?;
+    let light_blocks = || within(attacks(), 1);
+    SIGNATURES.check(within(within(light_blocks(), 1), 2))?;
+    VALIDATORS.check(within(light_blocks(), 2))
 }
 
 /// Checks an encoded consensus message.
 pub fn consensus_message(bytes: &[u8]) -> Result<(), DecodeError> {
-    fields(bytes, 5).try_for_each(|block_part| fields(block_part, 3).try_for_each(part))
+    AUNTS.check(within(within(fields(bytes, 5), 3), 3))?;
+    for (message, tag) in [(2, 4), (4, 3), (9, 5)] {
+        let bits = within(fields(bytes, message), tag).map(<[u8]>::len).sum();
+        at_most("bits.bytes", bits, BITS_BYTES_MAX)?;
+    }
+    Ok(())
 }
 
 /// Checks an encoded block sync message.
 pub fn block_sync_message(bytes: &[u8]) -> Result<(), DecodeError> {
-    for response in fields(bytes, 3) {
-        fields(response, 1).try_for_each(block)?;
-        fields(response, 2).try_for_each(commit)?;
-    }
-    Ok(())
+    let responses = || fields(bytes, 3);
+    blocks(within(responses(), 1))?;
+    SIGNATURES.check(within(responses(), 2))
 }
 
 /// Checks an encoded mempool message.
 pub fn mempool_message(bytes: &[u8]) -> Result<(), DecodeError> {
-    fields(bytes, 1).try_for_each(txs)
+    at_most("txs", within(fields(bytes, 1), 1).count(), MESSAGE_TXS_MAX)
 }
 
-/// Refuses a list whose entries take fewer bytes than a well-formed entry has.
-fn list(
-    field: &'static str,
-    bytes: &[u8],
-    tag: u32,
-    entry_bytes: usize,
+/// Checks all that is said of one block: a message that occurs twice is read as one.
+fn blocks<'a>(
+    blocks: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>,
 ) -> Result<(), DecodeError> {
-    let count = fields(bytes, tag).count();
-    if bytes.len() / entry_bytes < count {
-        return Err(refused(field, format_args!("has {count} entries in {} bytes", bytes.len())));
+    let blocks = blocks.into_iter();
+    at_most("txs", within(within(blocks.clone(), 2), 1).count(), BLOCK_TXS_MAX)?;
+    evidence_lists(within(blocks.clone(), 3))?;
+    SIGNATURES.check(within(blocks, 4))
+}
+
+fn evidence_lists<'a>(
+    lists: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>,
+) -> Result<(), DecodeError> {
+    let lists = lists.into_iter();
+    EVIDENCE.check(lists.clone())?;
+    within(lists, 1).try_for_each(evidence)
+}
+
+impl List {
+    /// Refuses a list that is too long, or whose entries have fewer bytes than honest ones. A
+    /// message that occurs twice is read as one, so its lists are counted together.
+    fn check<'a>(&self, messages: impl IntoIterator<Item = &'a [u8]>) -> Result<(), DecodeError> {
+        let (mut count, mut bytes) = (0_usize, 0_usize);
+        for message in messages {
+            count = count.saturating_add(fields(message, self.tag).count());
+            bytes = bytes.saturating_add(message.len());
+        }
+        if bytes / self.entry_bytes < count {
+            return Err(refused(self.field, format_args!("has {count} entries in {bytes} bytes")));
+        }
+        at_most(self.field, count, self.count_max)
     }
-    Ok(())
+}
+
+/// The contents of all fields with this number, in all of these messages.
+fn within<'a>(
+    messages: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>,
+    tag: u32,
+) -> impl Iterator<Item = &'a [u8]> + Clone {
+    messages.into_iter().flat_map(move |message| fields(message, tag))
 }
 
 /// The contents of all fields of a message with this number that have a length.
@@ -114,6 +142,7 @@ fn fields(bytes: &[u8], tag: u32) -> Fields<'_> {
     Fields { rest: bytes, tag }
 }
 
+#[derive(Clone)]
 struct Fields<'a> {
     rest: &'a [u8],
     tag: u32,

@@ -172,8 +172,9 @@ pub fn duration(
     else {
         return Err(refused(field, "is negative"));
     };
-    if u64::try_from(i64::MAX).expect("positive") / 1_000_000_000 <= seconds || 999_999_999 < nanos
-    {
+    // To the last nanosecond: what the parameters may hold must be readable again.
+    let whole = u128::from(seconds) * 1_000_000_000 + u128::from(nanos);
+    if 999_999_999 < nanos || u128::try_from(i64::MAX).expect("positive") < whole {
         return Err(refused(field, "is longer than 2^63 nanoseconds"));
     }
     Ok(Duration::new(seconds, nanos))

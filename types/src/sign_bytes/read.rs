@@ -3,7 +3,10 @@
 use prost::Message;
 use tendermint_proto::google::protobuf::Timestamp;
 
+use crate::block::{BlockId, PartSetHeader};
+use crate::hash::Hash;
 use crate::height::{Height, Round};
+
 use crate::time::Time;
 use crate::vote::VoteKind;
 
@@ -27,6 +30,8 @@ pub struct Reading {
     pub round: Round,
     /// When, by the signer's clock.
     pub timestamp: Time,
+    /// For which block; none is nil, and what proposals are for is not read.
+    pub block_id: Option<BlockId>,
 }
 
 /// The fields that votes and proposals have in common.
@@ -41,9 +46,27 @@ struct Place {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct VoteTime {
+struct VoteBody {
     #[prost(message, required, tag = "5")]
     timestamp: Timestamp,
+    #[prost(message, optional, tag = "4")]
+    block_id: Option<WireId>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireId {
+    #[prost(bytes = "vec", tag = "1")]
+    hash: Vec<u8>,
+    #[prost(message, required, tag = "2")]
+    parts: WireParts,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct WireParts {
+    #[prost(uint32, tag = "1")]
+    total: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    hash: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -55,15 +78,19 @@ struct ProposalTime {
 /// Reads what [`super::vote`] or [`super::proposal`] wrote. None if it is neither.
 pub fn read(bytes: &[u8]) -> Option<Reading> {
     let place = Place::decode_length_delimited(bytes).ok()?;
-    let (subject, timestamp) = match place.kind {
+    let (subject, timestamp, block_id) = match place.kind {
         1 | 2 => {
             let kind = if place.kind == 1 { VoteKind::Prevote } else { VoteKind::Precommit };
-            let time = VoteTime::decode_length_delimited(bytes).ok()?;
-            (Subject::Vote(kind), time.timestamp)
+            let vote = VoteBody::decode_length_delimited(bytes).ok()?;
+            let block_id = match vote.block_id {
+                Some(id) => Some(id.read()?),
+                None => None,
+            };
+            (Subject::Vote(kind), vote.timestamp, block_id)
         }
         32 => {
             let time = ProposalTime::decode_length_delimited(bytes).ok()?;
-            (Subject::Proposal, time.timestamp)
+            (Subject::Proposal, time.timestamp, None)
         }
         _ => return None,
     };
@@ -72,7 +99,16 @@ pub fn read(bytes: &[u8]) -> Option<Reading> {
         height: Height(u64::try_from(place.height).ok()?),
         round: Round(u32::try_from(place.round).ok()?),
         timestamp: Time::from_unix(timestamp.seconds, u32::try_from(timestamp.nanos).ok()?)?,
+        block_id,
     })
+}
+
+impl WireId {
+    fn read(self) -> Option<BlockId> {
+        let hash = |bytes: Vec<u8>| bytes.try_into().ok().map(Hash);
+        let parts = PartSetHeader { total: self.parts.total, hash: hash(self.parts.hash)? };
+        Some(BlockId { hash: hash(self.hash)?, parts })
+    }
 }
 
 #[cfg(test)]

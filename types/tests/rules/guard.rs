@@ -73,16 +73,34 @@ fn what_was_signed_is_said_again_with_its_first_timestamp() {
 }
 
 #[test]
-fn a_second_payload_at_a_position_is_refused() {
-    let first = vote(5, 2, VoteKind::Precommit, Some(other_id(1)));
+fn instead_of_a_second_vote_at_a_position_the_first_is_said() {
     let asked = Position { height: Height(5), round: Round(2), step: Step::Precommit };
-    let conflict = Err(Refusal::Conflict { asked });
-    let mut last = after(&first);
-    for block_id in [None, Some(other_id(2))] {
-        let other = UnsignedVote { block_id, ..first.clone() };
-        assert_eq!(last.permit_vote(&chain_id(), &other), conflict);
+    for first_id in [None, Some(other_id(1)), Some(other_id(3))] {
+        let first = vote(5, 2, VoteKind::Precommit, first_id);
+        let mut last = after(&first);
+        let other = UnsignedVote { block_id: Some(other_id(2)), ..first.clone() };
+        let (block_id, timestamp) = (first_id, seconds(10));
+        let instead = Permission::Instead { block_id, timestamp, signature: SIGNATURE };
+        let later = UnsignedVote { timestamp: seconds(11), ..other };
+        assert_eq!(last.permit_vote(&chain_id(), &later), Ok(instead));
+        // Signed on another chain: nobody here may see it.
+        let elsewhere = types::ChainId::new("elsewhere").unwrap();
+        let conflict = Err(Refusal::Conflict { asked });
+        assert_eq!(last.permit_vote(&elsewhere, &later), conflict);
+        // Moved on by hand: nobody knows what was signed there, so nothing may be.
+        last.signed = None;
+        assert_eq!(last.permit_vote(&chain_id(), &first), conflict);
     }
-    // Moved on by hand: nobody knows what was signed there, so nothing may be.
-    last.signed = None;
-    assert_eq!(last.permit_vote(&chain_id(), &first), conflict);
+}
+
+#[test]
+fn a_second_proposal_in_a_round_is_refused() {
+    let first = proposal(5, 2);
+    let last = match LastSigned::default().permit_proposal(&chain_id(), &first) {
+        Ok(Permission::Fresh { position, bytes, .. }) => LastSigned::at(position, SIGNATURE, bytes),
+        other => panic!("{other:?}"),
+    };
+    let asked = Position { height: Height(5), round: Round(2), step: Step::Propose };
+    let other = UnsignedProposal { block_id: other_id(2), ..first };
+    assert_eq!(last.permit_proposal(&chain_id(), &other), Err(Refusal::Conflict { asked }));
 }
