@@ -4,9 +4,9 @@ use simulator::plan::{Fault, FaultKind, MessageKind, Rule};
 use simulator::{Plan, Report, twins, world};
 
 /// Lines of a history, more than any story has.
-const LINES_MAX: usize = 1_000_000;
-/// Longer than any story, in milliseconds: nothing is relayed or repeated before.
-const QUIET_MS: u64 = 5000;
+const LINES_MAX: usize = 100_000;
+/// Longer than any round of a story, in milliseconds: nothing is relayed or repeated before.
+const QUIET_MS: u64 = 600;
 
 /// A world with a plot.
 pub struct Story {
@@ -34,8 +34,8 @@ impl Story {
         plan.network.delay_micros = 1000;
         plan.network.ordered = false;
         let waits = &mut plan.waits;
-        (waits.propose, waits.prevote, waits.precommit, waits.delta) = (100, 50, 50, 0);
-        (waits.gossip, waits.relay, waits.catch_up) = (QUIET_MS, QUIET_MS, QUIET_MS);
+        (waits.propose, waits.prevote, waits.precommit, waits.delta) = (100, 50, 50, 20);
+        (waits.gossip, waits.relay, waits.catch_up) = (QUIET_MS, QUIET_MS, 5 * QUIET_MS);
         Self { plan }
     }
 
