@@ -89,6 +89,8 @@ pub struct Adversary {
     /// Whose votes were answered with their like.
     echoed: BTreeSet<(usize, Place, VoteKind)>,
     floods: u32,
+    /// How long others wait for a block that they asked for, in milliseconds.
+    patience_ms: u64,
 }
 
 impl Said {
@@ -114,6 +116,7 @@ impl Adversary {
             schemes: BTreeMap::new(),
             echoed: BTreeSet::new(),
             floods: 0,
+            patience_ms: plan.waits.catch_up,
         })
     }
 

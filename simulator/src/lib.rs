@@ -24,6 +24,8 @@ pub mod member;
 pub mod outside;
 pub mod world;
 
+pub mod twins;
+
 pub mod faults;
 pub mod workload;
 

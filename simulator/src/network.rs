@@ -1,6 +1,7 @@
 //! Who hears whom, and when: connections between members, and what becomes of messages on them.
 
 pub mod bandwidth;
+mod picky;
 pub mod regions;
 pub mod scores;
 pub mod size;
@@ -36,6 +37,8 @@ pub struct Network {
     lines: Option<Lines>,
     /// What is wrong just now.
     weather: Weather,
+    /// The height and round of each member, as it said last.
+    places: Vec<(u64, u64)>,
     /// What members hold against each other.
     pub scores: Scores,
     /// How many messages each class of faults has hit.
@@ -82,6 +85,7 @@ impl Network {
             lines: plan_without.bandwidth.map(|bandwidth| Lines::new(bandwidth, count)),
             plan: plan_without,
             weather: Weather::fair(count),
+            places: vec![(0, 0); count],
             scores: Scores::default(),
             hits: [0; FaultClass::COUNT],
             dropped: 0,

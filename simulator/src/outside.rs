@@ -240,7 +240,11 @@ impl Outside {
         let Some(connection) = self.network.connection(from, to) else { return };
         self.counts.sent(message);
         self.judges.sent(from, message);
-        let mut arrivals = self.network.route(at, (from, to), size::of(message));
+        let taken = self.network.takes((from, to), message);
+        let route = |network: &mut Network| network.route(at, (from, to), size::of(message));
+        let mut arrivals = if taken { [None, None] } else { route(&mut self.network) };
+        // Who asked and was answered is owed nothing more: that a transport doubles it would only
+        // look like a lie.
         if matches!(message, Message::BlockRequest(_) | Message::BlockResponse { .. }) {
             arrivals[1] = None;
         }

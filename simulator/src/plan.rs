@@ -5,6 +5,7 @@ pub mod bounds;
 pub mod draw;
 pub mod fault;
 pub mod network;
+pub mod rule;
 pub mod shape;
 mod vice;
 pub mod whole;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultClass, FaultKind, SignerFate};
 pub use network::{Bandwidth, Distances, LatencyTable, NetworkPlan};
+pub use rule::{MessageKind, Rule};
 pub use shape::{Shape, ShapeError};
 pub use sound::PlanError;
 pub use vice::Vice;

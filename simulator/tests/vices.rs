@@ -51,3 +51,17 @@ fn every_vice_acts_and_breaks_nothing_below_a_third() {
         assert!(0 < acts, "{vice:?} never acts");
     }
 }
+
+/// Two of four that collude: one proposes two blocks, and both tell every peer what it wants to
+/// hear. Somewhere two honest validators decide differently, and the judges see it.
+#[test]
+fn half_of_the_power_can_break_agreement() {
+    let forked = |seed| {
+        let mut plan = plan(seed, &[Vice::TwoBlocks, Vice::Echo]);
+        plan.members[2].vices = vec![Vice::Echo];
+        let report = world::run(&plan);
+        assert_eq!(report.failure, None, "{plan:?}");
+        report.counts.findings.iter().any(|(what, count)| what.contains("fork") && 0 < *count)
+    };
+    assert!((0..20).any(forked), "nobody is ever divided");
+}

@@ -184,7 +184,10 @@ impl Adversary {
     /// A proposal of some block in a round that is another's.
     fn out_of_turn(&mut self, scene: &Scene<'_>, to: usize, here: Place, said: &mut Said) {
         let (height, round) = here;
-        let block_id = forge::some_id(&mut self.chance);
+        let Some(block) = self.memory.block.clone() else { return };
+        let block = forge::another(&block, &mut self.chance);
+        let parts = block.part_set();
+        let block_id = block.id(&parts);
         let (pol_round, timestamp) = (None, scene.time);
         let signature = forge::NOBODYS;
         let proposal = Proposal { height, round, pol_round, block_id, timestamp, signature };
@@ -193,6 +196,9 @@ impl Adversary {
         }
         if let Some(proposal) = self.own_proposal(scene, &proposal) {
             said.say(to, Message::Proposal(proposal));
+            for part in (0..block_id.parts.total).filter_map(|index| parts.get(index).cloned()) {
+                said.say(to, Message::BlockPart { height, round, part });
+            }
         }
     }
 

@@ -1,7 +1,6 @@
 //! Vices of a node that others fetch blocks from, and lies about what it has.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use types::height::HEIGHT_MAX;
 use types::{Block, ExtendedCommit, Height, Message};
@@ -13,9 +12,9 @@ use crate::plan::Vice;
 const FALSE_PERMILLE: u64 = 800;
 /// Of a thousand blocks served, those that are bad.
 const BAD_PERMILLE: u64 = 700;
-/// How late blocks are served: just before patience ends, or after.
-const LATE: Duration = Duration::from_millis(4900);
-const TOO_LATE: Duration = Duration::from_millis(5100);
+/// How late blocks are served, in hundredths of others' patience: just before it ends, or after.
+const LATE: u64 = 95;
+const TOO_LATE: u64 = 105;
 
 impl Adversary {
     /// Its replica would say this about blocks.
@@ -82,8 +81,8 @@ impl Adversary {
             return said.say(to, message);
         }
         said.acts.push(Vice::SlowAnswers);
-        let late = if self.chance.coin() { LATE } else { TOO_LATE };
-        let after_nanos = u64::try_from(late.as_nanos()).expect("five seconds");
+        let hundredths = if self.chance.coin() { LATE } else { TOO_LATE };
+        let after_nanos = self.patience_ms.saturating_mul(hundredths * 10_000);
         said.sent.push(Sent { to, message, after_nanos });
     }
 

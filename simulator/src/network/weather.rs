@@ -1,6 +1,8 @@
 //! What is wrong with the network just now: made anew from all faults under way whenever one
 //! begins or ends, so that the end of one never cancels another.
 
+use super::Link;
+use crate::plan::Rule;
 use crate::plan::fault::{FaultClass, FaultKind};
 
 /// What is wrong between two members, one way.
@@ -25,6 +27,10 @@ pub struct Weather {
     pub delay_ms: u64,
     /// What is left of the bandwidth, of a thousand.
     pub bandwidth_permille: u64,
+    /// Messages that are lost by what they are.
+    pub rules: Vec<Rule>,
+    /// Partitions by slot, and the height of the first.
+    slots: Vec<(u64, Vec<Vec<u8>>)>,
     /// From each member to each; empty if nothing is wrong with any.
     links: Vec<LinkWeather>,
     count: usize,
@@ -44,6 +50,20 @@ impl Weather {
     /// Whether nothing keeps two members from being connected.
     pub fn may_connect(&self, a: usize, b: usize) -> bool {
         self.link(a, b).broken.is_none() && self.link(b, a).broken.is_none()
+    }
+
+    /// Whether faults look at messages one by one.
+    pub fn is_picky(&self) -> bool {
+        !self.rules.is_empty() || !self.slots.is_empty()
+    }
+
+    /// Whether somebody at this height and round is not heard by another.
+    pub fn is_apart(&self, (from, to): Link, (height, round): (u64, u64)) -> bool {
+        self.slots.iter().any(|(first, groups)| {
+            let slot = height.saturating_sub(*first).saturating_add(round);
+            let groups = usize::try_from(slot).ok().and_then(|slot| groups.get(slot));
+            groups.is_some_and(|groups| groups[from] != groups[to])
+        })
     }
 
     /// A fault is under way, besides those before.
@@ -87,6 +107,8 @@ impl Weather {
             FaultKind::Eclipse { member, by } => self.block(class, true, |from, to| {
                 from == *member && !by.contains(&to) || to == *member && !by.contains(&from)
             }),
+            FaultKind::ByRound { first, groups } => self.slots.push((*first, groups.clone())),
+            FaultKind::Withhold { rules } => self.rules.extend_from_slice(rules),
             FaultKind::Crash { .. }
             | FaultKind::CrashAtPoint { .. }
             | FaultKind::CrashAtWrite { .. }

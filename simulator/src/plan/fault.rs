@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Rule;
+
 /// Something that goes wrong for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +176,20 @@ pub enum FaultKind {
         /// Whether its connections break, or the messages are lost in silence.
         told: bool,
     },
+    /// The members are split into groups that cannot hear each other, and into others in each
+    /// slot. A member's slot is how many heights above the first it is, and its round, together:
+    /// that is where it stands in the rotation of proposers. Beyond the last slot all hear all.
+    ByRound {
+        /// The height whose round 0 is the first slot.
+        first: u64,
+        /// For each slot the group of each member.
+        groups: Vec<Vec<u8>>,
+    },
+    /// Certain messages are lost.
+    Withhold {
+        /// Those that any of these takes.
+        rules: Vec<Rule>,
+    },
     /// A member is connected only with certain others.
     Eclipse {
         /// Who.
@@ -228,11 +244,13 @@ pub enum FaultClass {
     Ring,
     Isolation,
     Eclipse,
+    ByRound,
+    Withhold,
 }
 
 impl FaultClass {
     /// How many there are.
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 29;
 
     /// All classes, with their names.
     pub const ALL: [(FaultClass, &'static str); Self::COUNT] = [
@@ -263,6 +281,8 @@ impl FaultClass {
         (Self::Ring, "ring"),
         (Self::Isolation, "isolation"),
         (Self::Eclipse, "eclipse"),
+        (Self::ByRound, "by-round"),
+        (Self::Withhold, "withhold"),
     ];
 
     /// All classes.
@@ -331,6 +351,8 @@ impl FaultKind {
             Self::Ring { .. } => FaultClass::Ring,
             Self::Isolation { .. } => FaultClass::Isolation,
             Self::Eclipse { .. } => FaultClass::Eclipse,
+            Self::ByRound { .. } => FaultClass::ByRound,
+            Self::Withhold { .. } => FaultClass::Withhold,
         }
     }
 }

@@ -63,6 +63,8 @@ impl FaultKind {
             | Self::Narrow { .. }
             | Self::Partition { .. }
             | Self::OneWay { .. }
+            | Self::ByRound { .. }
+            | Self::Withhold { .. }
             | Self::Ring { .. } => (0..count).collect(),
         }
     }
@@ -93,6 +95,8 @@ impl FaultKind {
             | Self::Narrow { .. }
             | Self::Partition { .. }
             | Self::OneWay { .. }
+            | Self::ByRound { .. }
+            | Self::Withhold { .. }
             | Self::Ring { .. } => false,
         }
     }
@@ -128,6 +132,21 @@ impl FaultKind {
             }
             Self::Partition { groups, .. } | Self::OneWay { groups } => {
                 groups.remove(gone);
+            }
+            Self::ByRound { groups, .. } => {
+                for groups in groups {
+                    groups.remove(gone);
+                }
+            }
+            Self::Withhold { rules } => {
+                let stays = |end: &mut Option<usize>| match *end {
+                    None => true,
+                    Some(it) => {
+                        *end = renumbered(it, gone);
+                        end.is_some()
+                    }
+                };
+                rules.retain_mut(|rule| stays(&mut rule.from) && stays(&mut rule.to));
             }
             Self::Ring { order, .. } => {
                 *order = order.iter().filter_map(|&it| renumbered(it, gone)).collect();

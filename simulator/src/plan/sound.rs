@@ -190,6 +190,15 @@ impl FaultKind {
                 members(sorted, count)?;
             }
             Self::Eclipse { by, .. } => members(by.iter().copied(), count)?,
+            Self::ByRound { groups, .. } => {
+                for groups in groups {
+                    as_many("the number of members in groups", groups.len(), count)?;
+                }
+            }
+            Self::Withhold { rules } => {
+                let ends = rules.iter().flat_map(|rule| [rule.from, rule.to]);
+                members(ends.flatten(), count)?;
+            }
         }
         members(self.concerns(count), count)
     }

@@ -3,8 +3,8 @@
 
 use super::{Lost, Profile, signed, stream};
 use crate::chance::Chance;
-use crate::plan::Plan;
 use crate::plan::fault::{Fault, FaultClass, FaultKind, SignerFate};
+use crate::plan::{MessageKind, Plan, Rule};
 
 /// Most faults of one class.
 const FAULTS_MAX: u64 = 4;
@@ -76,7 +76,9 @@ impl Drawer<'_> {
             | FaultClass::OneWay
             | FaultClass::Ring
             | FaultClass::Isolation
-            | FaultClass::Eclipse => Some(self.division(class)),
+            | FaultClass::Eclipse
+            | FaultClass::ByRound => Some(self.division(class)),
+            FaultClass::Withhold => Some(self.withhold()),
         };
         kind.map(|kind| Fault { at_ms, lasts_ms, kind })
     }
@@ -166,8 +168,29 @@ impl Drawer<'_> {
                 let member = self.chance.index(count);
                 FaultKind::Eclipse { member, by: self.several() }
             }
+            FaultClass::ByRound => {
+                let slots = self.chance.between(1, self.plan.heights.min(50));
+                let first = self.chance.between(1, self.plan.heights);
+                let mut split = || (0..count).map(|_| u8::from(self.chance.coin())).collect();
+                FaultKind::ByRound { first, groups: (0..slots).map(|_| split()).collect() }
+            }
             _ => unreachable!("no division: {class}"),
         }
+    }
+
+    /// Some messages of some kinds, between some members.
+    fn withhold(&mut self) -> FaultKind {
+        let count = self.plan.members.len();
+        let rule = |chance: &mut Chance| {
+            let kind = Some(chance.pick(&MessageKind::ALL)).filter(|_| chance.permille(900));
+            let round = chance.below(3);
+            let round = u32::try_from(round).ok().filter(|_| chance.coin());
+            let from = Some(chance.index(count)).filter(|_| chance.coin());
+            let to = Some(chance.index(count)).filter(|_| chance.coin());
+            Rule { kind, height: None, round, from, to }
+        };
+        let rules = self.chance.between(1, 4);
+        FaultKind::Withhold { rules: (0..rules).map(|_| rule(&mut self.chance)).collect() }
     }
 
     fn every_ms(&mut self) -> u64 {
