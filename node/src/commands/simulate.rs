@@ -33,13 +33,13 @@ pub struct Args {
     #[arg(long, value_name = "A..B", conflicts_with = "replay")]
     seeds: Option<Seeds>,
     /// Simulate so many networks at a time [default: one for each core].
-    #[arg(long, value_name = "COUNT", requires = "seeds")]
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["seed", "replay"])]
     jobs: Option<usize>,
     /// Begin no further networks after so many seconds.
-    #[arg(long, value_name = "SECONDS", requires = "seeds")]
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["seed", "replay"])]
     within: Option<u64>,
     /// Add a line for each seed that fails to this file.
-    #[arg(long, value_name = "FILE", requires = "seeds")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "replay"])]
     failures: Option<PathBuf>,
     /// Write what happens to this file, which can be replayed.
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
