@@ -110,7 +110,7 @@ impl World {
         let class = fault.class();
         self.outside.counts.began(class);
         self.outside.tell(|| format!("fault begins: {}", words::fault(fault)));
-        // Those that wait for something have not met anybody yet: see the member's driver.
+        // Those that wait for something have not met anybody yet: see `Member::stop`.
         if !fault.waits() {
             for member in fault.concerns(self.members.len()) {
                 self.outside.counts.met(class, self.members[member].stage());

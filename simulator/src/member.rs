@@ -179,8 +179,13 @@ impl Member {
     /// It stops at once. Peers find out later.
     pub fn stop(&mut self, outside: &mut Outside, stop: Stop) {
         self.doom = None;
+        let stage = self.stage();
         if self.running.take().is_none() {
             return;
+        }
+        let kind = &outside.plan.faults[stop.fault].kind;
+        if kind.waits() {
+            outside.counts.met(kind.class(), stage);
         }
         outside.tell(|| format!("n{} stops: {:?}", self.number, stop.ending));
         let kept = match &mut self.machine {

@@ -41,7 +41,7 @@ fn unsound(error: &PlanError) -> Report {
 }
 
 /// What the shrinker may spend on one failure: about ten seconds.
-pub const SHRINK_BUDGET: Budget = Budget { runs: 500, events: 5_000_000 };
+pub const SHRINK_BUDGET: Budget = Budget { runs: 500, events: 3_000_000 };
 
 /// A failure with all that helps to understand it.
 #[derive(Clone, Debug)]

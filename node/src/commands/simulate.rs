@@ -132,7 +132,13 @@ fn replay(around: &Surroundings, args: &Args, file: &Path) -> anyhow::Result<()>
     let report = run_plan(&recorded.plan, args.trace.as_deref())?;
     let head = Head::of(&recorded.plan, &report);
     if head != recorded {
-        let problem = format!("it ended with `{}`, now with `{}`", recorded.verdict, head.verdict);
+        let (was, is) = (&recorded, &head);
+        let problem = if was.verdict == is.verdict {
+            let digests = [&was.digest, &is.digest].map(|digest| digest.get(..8).unwrap_or(""));
+            format!("another history: its digest was {}, is now {}", digests[0], digests[1])
+        } else {
+            format!("another history: it ended with `{}`, now with `{}`", was.verdict, is.verdict)
+        };
         let remedy = "other code gives another history: replay it with the version that made it";
         return Err(Complaint::new(file.display(), "", problem, remedy).into());
     }

@@ -107,11 +107,7 @@ impl Counts {
         add_all(&mut self.faults, faults);
         add_all(&mut self.hits, hits);
         self.dropped += dropped;
-        for (&what, &count) in findings {
-            let sum = self.findings.entry(what).or_default();
-            let greatest = GREATEST.iter().any(|begins| what.starts_with(begins));
-            *sum = if greatest { count.max(*sum) } else { *sum + count };
-        }
+        add_all(&mut self.findings, findings);
         self.bans += bans;
         for (class, stages) in coverage {
             add_all(self.coverage.entry(class).or_default(), stages);
@@ -120,9 +116,6 @@ impl Counts {
         add_all(&mut self.clients, clients);
     }
 }
-
-/// Findings that begin so are not added up: of several runs the greatest counts.
-const GREATEST: [&str; 2] = ["slowest ", "bound "];
 
 fn add_all<K: Copy + Ord>(sums: &mut BTreeMap<K, u64>, counts: &BTreeMap<K, u64>) {
     for (&key, count) in counts {
@@ -212,7 +205,7 @@ mod tests {
         one.hit(FaultClass::Loss, 7);
         one.met(FaultClass::Crash, Stage::Propose);
         one.acted(Vice::ALL[0]);
-        one.findings = BTreeMap::from([("forks", 1), ("slowest block", 30)]);
+        one.findings = BTreeMap::from([("forks", 1)]);
         let mut both = one.clone();
         both.add(&one);
         assert_eq!((both.heights, both.rounds, both.messages.total()), (2, 6, 2));
@@ -220,7 +213,7 @@ mod tests {
         assert_eq!(both.faults, BTreeMap::from([("crash", 2)]));
         assert_eq!(both.hits, BTreeMap::from([("loss", 14)]));
         assert_eq!(both.coverage["crash"], BTreeMap::from([(Stage::Propose, 2)]));
-        assert_eq!(both.findings, BTreeMap::from([("forks", 2), ("slowest block", 30)]));
+        assert_eq!(both.findings, BTreeMap::from([("forks", 2)]));
         assert_eq!(both.vices, BTreeMap::from([(Vice::ALL[0], 2)]));
     }
 }

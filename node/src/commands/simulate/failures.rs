@@ -1,6 +1,7 @@
 //! What is said of seeds that failed: the verdict, the small plan that fails in the same way, and a
 //! trace of it in a file.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -27,7 +28,11 @@ impl Failures {
     /// If a trace cannot be written.
     pub fn explain(failed: Vec<Run>, said: bool) -> anyhow::Result<Self> {
         let mut failures = Self::default();
+        let watched = said && std::io::stderr().is_terminal();
         for Run { seed, plan, report } in failed {
+            if watched {
+                eprintln!("\nmaking seed {seed} small ...");
+            }
             let Some(explained) = panics::within(|| explain(&plan, &report, SHRINK_BUDGET)) else {
                 continue;
             };
