@@ -71,6 +71,19 @@ impl KvStore {
         Ok(Self::new(Some(disk), summary, pairs))
     }
 
+    /// A kvstore over the committed state of one in memory, as after a crash: what was executed and
+    /// not committed is gone.
+    ///
+    /// # Panics
+    /// If that one keeps its state on disk: open its folder instead.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        assert!(self.disk.is_none(), "a kvstore on disk is opened by its folder");
+        let committed = self.committed();
+        let (summary, pairs) = (committed.summary.clone(), committed.pairs.in_memory());
+        Self { retain_blocks: self.retain_blocks, ..Self::new(None, summary, pairs) }
+    }
+
     fn new(disk: Option<Disk>, summary: Summary, pairs: Pairs) -> Self {
         let committed = RwLock::new(Committed { summary, pairs });
         Self { disk, committed, staged: Mutex::new(None), retain_blocks: 0 }

@@ -64,6 +64,22 @@ impl Keeping {
         acts
     }
 
+    /// Gives up what is held, to a store of another kind.
+    pub fn release(&mut self) -> Vec<Output> {
+        self.executed = false;
+        std::mem::take(&mut self.held)
+    }
+
+    /// Whether a block was executed since [`Keeping::settle`].
+    pub fn has_execution(&self) -> bool {
+        self.executed
+    }
+
+    /// What is to be kept and is not written yet.
+    pub fn held(&self) -> &[Output] {
+        &self.held
+    }
+
     /// Whether all is written.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()

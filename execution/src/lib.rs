@@ -14,9 +14,12 @@ pub mod served;
 pub mod executor;
 pub mod keeping;
 
+pub mod admission;
+
 pub mod handshake;
 pub mod start;
 
+pub use admission::Admission;
 pub use evidence::{EvidenceRefusal, check_evidence};
 pub use executor::{ExecutionError, Executor, Pool};
 pub use handshake::HandshakeError;

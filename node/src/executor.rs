@@ -6,13 +6,13 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use anyhow::Result;
 use consensus::Question;
 
-use crate::admission::Admission;
+use crate::admission::Rules;
 use crate::driver::Event;
 
 /// What answers, and between which queues.
 pub struct Executor {
     /// Who answers.
-    pub answering: execution::Executor<abci::Client, Arc<Admission>>,
+    pub answering: execution::Executor<abci::Client, Arc<Rules>>,
     /// What is asked.
     pub questions: Receiver<Question>,
     /// Where answers go.

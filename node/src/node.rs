@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use types::block::BLOCK_VERSION;
 use types::{ChainState, Genesis};
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Bell};
 use crate::backend::{self, NodeBackend};
 use crate::complaint::Complaint;
 use crate::config::Config;
@@ -181,8 +181,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         prepared.application.mempool.clone(),
         prepared.store.clone(),
         network.clone(),
-        queues.work.0.clone(),
-        queues.inputs.0.clone(),
+        Bell::new(queues.work.0.clone(), queues.inputs.0.clone()),
     ));
     let backend = NodeBackend {
         identity: backend::identity(
@@ -253,7 +252,7 @@ impl World {
             chain_id: state.chain_id.clone(),
             store: store.clone(),
             memory: memory.clone(),
-            pool: Arc::clone(&admission),
+            pool: admission.rules(),
             address,
             watch: Arc::clone(&watch),
         };

@@ -14,9 +14,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::{Context, Result};
 use consensus::Question;
+use execution::admission::QUEUE_MAX;
 use tokio::sync::mpsc::Sender;
 
-use crate::admission::{Admission, QUEUE_MAX, Work};
+use crate::admission::{Admission, Work};
 use crate::driver::{Driver, Event};
 use crate::executor::Executor;
 use crate::verifier::Verifier;

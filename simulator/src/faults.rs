@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::member::trouble::{Doom, Ending, Stop, Trouble};
+use crate::disk::Cut;
+use crate::member::trouble::{Doom, Ending, Place, PlaceDoom, Stop, Trouble};
 use crate::network::weather::Weather;
 use crate::outside::{Happening, Note};
 use crate::plan::{FaultKind, SignerFate};
@@ -39,6 +40,16 @@ impl World {
                 self.stop(member, power_cut, after_outputs);
             }
             FaultKind::Kill { member, after_outputs } => self.stop(member, killed, after_outputs),
+            FaultKind::CrashAtPoint { member, point, passes, power } => {
+                let ending = if power { Ending::PowerCut } else { Ending::Killed };
+                let place = Place::Point { point, passes };
+                self.members[member].doom_at(PlaceDoom { place, ending, fault: index });
+            }
+            FaultKind::CrashAtWrite { member, after_writes, written } => {
+                let place = Place::Write(Cut { after_writes, written });
+                let ending = Ending::PowerCut;
+                self.members[member].doom_at(PlaceDoom { place, ending, fault: index });
+            }
             FaultKind::Outage { members } => {
                 for member in members {
                     self.stop(member, power_cut, None);

@@ -75,12 +75,14 @@ pub struct Judges {
     blame: Blame,
     transactions: Transactions,
     findings: Findings,
+    /// Blocks that nodes keep at least; 0 is all.
+    retains: u64,
 }
 
 impl Judges {
     /// Judges of a run.
     pub fn new(plan: &Plan, genesis: &Genesis) -> Self {
-        let standing = Standing::new(plan, genesis);
+        let standing = Standing::new(plan);
         let liveness = Liveness::new(plan, genesis, &standing);
         let addresses = (0..standing.count()).map(|member| standing.address(member));
         Self {
@@ -98,6 +100,7 @@ impl Judges {
             transactions: Transactions::default(),
             findings: Findings::new(),
             blame: Blame::default(),
+            retains: plan.whole_plan().map_or(0, |whole| whole.application.retain_blocks),
             liveness,
             standing,
         }
@@ -243,7 +246,17 @@ impl Judges {
         self.hold("commits", verdict);
         let turns = self.chain.rotation.proposers(decided.commit.round.0);
         let by_honest = turns.iter().all(|seat| self.standing.is_honest_key(&seat.address));
-        let verdict = self.transactions.decided(block, by_honest);
+        let chain = &self.chain;
+        let retains = self.retains;
+        let succeeded = |height: Height, index: usize| {
+            // What was forgotten with its block may come again.
+            if 0 < retains && height.0 + retains <= block.header.height.0 {
+                return false;
+            }
+            let outcome = chain.at(height).and_then(|past| past.outcome.as_ref());
+            outcome.is_none_or(|it| it.tx_results.get(index).is_none_or(|it| it.code == 0))
+        };
+        let verdict = self.transactions.decided(block, by_honest, succeeded);
         self.hold("transactions", verdict);
         let verdict = self.accusations.decided(&self.standing, block, now);
         self.hold("evidence", verdict);

@@ -16,12 +16,16 @@ pub mod plan;
 pub mod curves;
 pub mod network;
 
+pub mod application;
+pub mod disk;
+
 pub mod byzantine;
 pub mod member;
 pub mod outside;
 pub mod world;
 
 pub mod faults;
+pub mod workload;
 
 pub mod judges;
 pub mod report;

@@ -2,29 +2,35 @@
 
 pub mod driver;
 pub mod light;
+pub mod pool;
 pub mod signer;
 pub mod trouble;
 pub mod verifier;
+pub mod whole;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::{Config, Input, Output, Replica, Timeout};
+use consensus::{Config, Input, Output, Record, Replica, Start, Timeout};
+use execution::Keeping;
 use types::verified::Verdict;
 use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, PublicKey};
 
 use crate::chance::Chance;
+use crate::disk::Ailment;
 use crate::moment::{Clock, Moment};
 use crate::network::Network;
 use crate::outside::{Note, Outside};
-use crate::plan::{Plan, SignerFate, Vice, WaitsPlan};
+use crate::plan::{Plan, SignerFate, Vice};
 use crate::report::{Progress, Stage};
 
 use light::Light;
 use signer::Signer;
-use trouble::{Doom, Ending, Restrained, Stop, Trouble};
+use trouble::{Doom, Ending, PlaceDoom, Restrained, Stop, Trouble};
 use verifier::{Past, Verifier};
+use whole::guarded::Guarded;
+use whole::{Life, Whole};
 
 /// Streams of chance from here on belong to members.
 const STREAMS: u64 = 1000;
@@ -36,7 +42,7 @@ pub struct Member {
     config: Config,
     clock: Clock,
     /// What survives.
-    disk: Light,
+    machine: Machine,
     signer: Option<Signer>,
     /// What does not.
     running: Option<Running>,
@@ -54,6 +60,14 @@ pub struct Member {
     chance: Chance,
 }
 
+/// What a node runs on.
+enum Machine {
+    /// Plain values.
+    Light(Light),
+    /// The real thing.
+    Whole(Box<Whole>),
+}
+
 /// A node that runs.
 struct Running {
     replica: Replica,
@@ -62,7 +76,7 @@ struct Running {
     /// What has come while the thread was busy.
     inbox: VecDeque<Input>,
     /// What the replica wants kept with the next write.
-    keeping: Vec<Output>,
+    keeping: Keeping,
     alarms: BTreeMap<Timeout, Moment>,
     /// The replica's thread waits for the disk or the signer until then.
     busy_until: Moment,
@@ -86,9 +100,12 @@ impl Member {
         Self {
             number,
             key: own.key.map(|key| outside.curves.public(key)),
-            config: config(&plan.waits),
+            config: config(plan),
             clock,
-            disk: Light::new(state),
+            machine: match plan.whole_plan() {
+                None => Machine::Light(Light::new(state)),
+                Some(whole) => Machine::Whole(Box::new(Whole::new(plan, whole, number))),
+            },
             signer: own.key.map(Signer::new),
             running: None,
             life: 0,
@@ -110,7 +127,7 @@ impl Member {
     /// The last height that it has executed, or has on its disk if it does not run.
     pub fn height(&self) -> u64 {
         let running = self.running.as_ref().map(|running| running.height);
-        running.unwrap_or_else(|| self.disk.tip()).map_or(0, |height| height.0)
+        running.unwrap_or_else(|| self.machine.tip()).map_or(0, |height| height.0)
     }
 
     /// Where it is in the protocol.
@@ -138,12 +155,25 @@ impl Member {
     /// A fault that has not come to pass is over.
     pub fn spare(&mut self, fault: usize) {
         self.doom = self.doom.filter(|doom| doom.stop.fault != fault);
+        if let Machine::Whole(whole) = &mut self.machine {
+            whole.spare(fault);
+        }
+    }
+
+    /// It stops at a place; a light machine has none.
+    pub fn doom_at(&mut self, doom: PlaceDoom) {
+        if let Machine::Whole(whole) = &mut self.machine {
+            whole.doom(doom);
+        }
     }
 
     /// What is wrong with its disk and clock is this, from now on.
     pub fn set_trouble(&mut self, trouble: Trouble) {
         self.trouble = trouble;
         self.clock.skew_nanos = self.skew_nanos.saturating_add(trouble.clock_nanos);
+        if let Machine::Whole(whole) = &self.machine {
+            whole.disk.ail(Ailment::of(&trouble));
+        }
     }
 
     /// It stops at once. Peers find out later.
@@ -153,14 +183,20 @@ impl Member {
             return;
         }
         outside.tell(|| format!("n{} stops: {:?}", self.number, stop.ending));
-        let kept = match stop.ending {
-            Ending::PowerCut => {
-                let unsynced = self.disk.unsynced();
-                let taken = self.chance.between(0, unsynced);
-                outside.tell(|| format!("n{} keeps {taken} of {unsynced} writes", self.number));
-                self.disk.lose_power(usize::try_from(taken).expect("few writes"))
+        let kept = match &mut self.machine {
+            Machine::Light(light) => match stop.ending {
+                Ending::PowerCut => {
+                    let unsynced = light.unsynced();
+                    let taken = self.chance.between(0, unsynced);
+                    outside.tell(|| format!("n{} keeps {taken} of {unsynced} writes", self.number));
+                    light.lose_power(usize::try_from(taken).expect("few writes"))
+                }
+                Ending::Killed => light.lose_process(),
+            },
+            Machine::Whole(_) => {
+                self.end_whole(outside, stop.ending);
+                Vec::new()
             }
-            Ending::Killed => self.disk.lose_process(),
         };
         for decided in kept {
             self.judge_decided(outside, &decided);
@@ -173,7 +209,14 @@ impl Member {
     /// It is stopped in good order by its operator, who starts it again.
     pub fn leave(&mut self, outside: &mut Outside) {
         self.running = None;
-        for decided in self.disk.lose_process() {
+        let kept = match &mut self.machine {
+            Machine::Light(light) => light.lose_process(),
+            Machine::Whole(_) => {
+                self.end_whole(outside, Ending::Killed);
+                Vec::new()
+            }
+        };
+        for decided in kept {
             self.judge_decided(outside, &decided);
         }
         outside.judges.crashed(self.number);
@@ -182,16 +225,21 @@ impl Member {
     /// Its data folder is wiped while it does not run.
     pub fn wipe(&mut self, outside: &mut Outside, state: Arc<ChainState>, signer: SignerFate) {
         outside.tell(|| format!("n{} is wiped, its signer's state {signer:?}", self.number));
-        self.disk = Light::new(state);
-        self.wiped = true;
-        outside.judges.wiped(self.number);
+        let last_signed = self.last_signed();
         if signer == SignerFate::LostWithCare {
-            let last_signed = self.signer.as_ref().and_then(Signer::height);
             self.careful_until = self.careful_until.max(last_signed.map(Height::next));
         }
-        if signer != SignerFate::Kept {
-            self.signer = self.signer.as_ref().map(|it| Signer::new(it.key()));
+        match &mut self.machine {
+            Machine::Light(light) => {
+                *light = Light::new(state);
+                if signer != SignerFate::Kept {
+                    self.signer = self.signer.as_ref().map(|it| Signer::new(it.key()));
+                }
+            }
+            Machine::Whole(whole) => whole.wipe(signer != SignerFate::Kept),
         }
+        self.wiped = true;
+        outside.judges.wiped(self.number);
     }
 
     /// The process stands still, and all that comes waits for it.
@@ -205,6 +253,9 @@ impl Member {
     pub fn resume(&mut self, outside: &mut Outside) -> bool {
         let Some(running) = &mut self.running else { return false };
         let paused = std::mem::replace(&mut running.paused, false);
+        if paused {
+            self.resume_whole(outside);
+        }
         self.work(outside);
         paused
     }
@@ -214,18 +265,15 @@ impl Member {
         if self.running.is_some() {
             return;
         }
-        let (start, mut records, executed) = self.disk.start(&outside.word);
-        for (height, outcome) in executed {
-            outside.judges.executed(self.number, height, &Arc::new(outcome));
-        }
         let forgets = 0 < self.life
             && outside.adversary(self.number).is_some_and(|adversary| adversary.forgets());
+        self.life += 1;
+        let Some((start, mut records)) = self.begin(outside) else { return };
         if forgets {
             outside.counts.acted(Vice::ForgetOnRestart);
             records.clear();
-            self.signer = self.signer.take().map(|signer| Signer::new(signer.key()));
+            self.forget_signed();
         }
-        self.life += 1;
         outside.tell(|| {
             let (number, life, height) = (self.number, self.life, start.state.next_height());
             format!("n{number} starts life {life} at {height} with {} records", records.len())
@@ -244,7 +292,7 @@ impl Member {
             keyring: keyring.expect("a replica begins with its keys"),
             verifier: Verifier::new(&outside.curves),
             inbox: VecDeque::new(),
-            keeping: Vec::new(),
+            keeping: Keeping::default(),
             alarms: BTreeMap::new(),
             busy_until: outside.now,
             waking: false,
@@ -259,13 +307,21 @@ impl Member {
     /// The key that it votes with, if it may: a node refuses to vote from a store that is behind
     /// its signer, and its operator runs it without the key until that is over.
     fn voting_key(&mut self, outside: &mut Outside, next: Height) -> Option<PublicKey> {
-        let signed = self.signer.as_ref().and_then(Signer::height);
+        let signed = self.last_signed();
         if let Some(signed) = signed.filter(|&signed| next < signed && !self.wiped) {
             let what = format!("{}: store before {next}, signer at {signed}", self.number);
             outside.judges.fail("store behind signer", what);
         }
         self.restrained = Restrained::until(signed.max(self.careful_until));
         self.key.filter(|_| self.restrained.may_vote(next))
+    }
+
+    /// The height at which its signer signed last.
+    fn last_signed(&self) -> Option<Height> {
+        match &self.machine {
+            Machine::Light(_) => self.signer.as_ref().and_then(Signer::height),
+            Machine::Whole(whole) => whole.signer.as_ref().and_then(Guarded::height),
+        }
     }
 
     /// Whether the power stays on for one more output.
@@ -280,8 +336,39 @@ impl Member {
         }
     }
 
+    /// What the replica begins with; none if the node cannot begin.
+    fn begin(&mut self, outside: &mut Outside) -> Option<(Start, Vec<Record>)> {
+        match &mut self.machine {
+            Machine::Light(light) => {
+                let (start, records, executed) = light.start(&outside.word);
+                for (height, outcome) in executed {
+                    outside.judges.executed(self.number, height, &Arc::new(outcome));
+                }
+                Some((start, records))
+            }
+            Machine::Whole(_) => self.begin_whole(outside),
+        }
+    }
+
+    /// Its signer knows no longer what it signed last.
+    fn forget_signed(&mut self) {
+        match &mut self.machine {
+            Machine::Light(_) => {
+                self.signer = self.signer.take().map(|signer| Signer::new(signer.key()));
+            }
+            Machine::Whole(whole) => {
+                if let Some(signer) = &mut whole.signer {
+                    signer.forget();
+                }
+            }
+        }
+    }
+
     /// A message has arrived from a peer. Its signatures are checked as the verifier would.
     pub fn receive(&mut self, outside: &mut Outside, peer: PeerId, message: Message) {
+        if matches!(self.machine, Machine::Whole(_)) {
+            return self.receive_whole(outside, peer, message);
+        }
         if let Message::Evidence(list) = &message
             && !list.iter().all(|piece| self.takes(outside, peer, piece))
         {
@@ -310,7 +397,8 @@ impl Member {
     /// Whether a piece of evidence that a peer sent proves something; what it is about may be
     /// unknown here.
     fn takes(&mut self, outside: &mut Outside, peer: PeerId, piece: &Evidence) -> bool {
-        let Some((validators, time)) = self.disk.past(piece.height()) else { return false };
+        let Machine::Light(light) = &self.machine else { return false };
+        let Some((validators, time)) = light.past(piece.height()) else { return false };
         let chain_id = &outside.genesis.chain_id;
         let past = Past { chain_id, validators: &validators, time };
         let Some(running) = &mut self.running else { return false };
@@ -323,9 +411,29 @@ impl Member {
     }
 }
 
+impl Machine {
+    /// The last block on the disk.
+    fn tip(&self) -> Option<Height> {
+        match self {
+            Machine::Light(light) => light.tip(),
+            Machine::Whole(whole) => whole.tip(),
+        }
+    }
+
+    /// What runs on a whole machine.
+    fn life_mut(&mut self) -> Option<&mut Life> {
+        match self {
+            Machine::Light(_) => None,
+            Machine::Whole(whole) => whole.life.as_mut(),
+        }
+    }
+}
+
 /// The waits of a plan, as the replica takes them.
-fn config(waits: &WaitsPlan) -> Config {
+fn config(plan: &Plan) -> Config {
     let ms = Duration::from_millis;
+    let waits = &plan.waits;
+    let empty_blocks_ms = plan.whole_plan().map_or(Some(0), |whole| whole.empty_blocks_ms);
     Config {
         propose: ms(waits.propose),
         propose_delta: ms(waits.delta),
@@ -338,6 +446,8 @@ fn config(waits: &WaitsPlan) -> Config {
         gossip: ms(waits.gossip),
         relay: ms(waits.relay),
         catch_up: ms(waits.catch_up),
+        create_empty_blocks: empty_blocks_ms.is_some(),
+        create_empty_blocks_interval: ms(empty_blocks_ms.unwrap_or(0)),
         ..Config::default()
     }
 }

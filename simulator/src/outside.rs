@@ -2,6 +2,7 @@
 
 use types::{Genesis, Message, Offence};
 
+use crate::application::Needed;
 use crate::byzantine::{Adversary, Said, Scene, Sent};
 use crate::curves::Curves;
 use crate::judges::Judges;
@@ -12,6 +13,7 @@ use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::report::{Counts, Digest};
 use crate::trace::{Trace, words};
+use crate::workload::{Errand, Ticket};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -46,6 +48,13 @@ pub enum Happening {
         life: u32,
         /// What.
         event: Inside,
+    },
+    /// Something happens to a client.
+    Errand {
+        /// Whom it concerns, and what that one waits for.
+        ticket: Ticket,
+        /// What.
+        errand: Errand,
     },
     /// Bytes arrive that are no message.
     Garbage {
@@ -111,6 +120,10 @@ pub enum Inside {
     Answer(Box<consensus::Input>),
     /// It has time for what has come meanwhile.
     Wake,
+    /// The application's thread takes the next question.
+    Execute,
+    /// The admission thread looks.
+    Admit,
 }
 
 /// What all members share.
@@ -135,6 +148,8 @@ pub struct Outside {
     pub judges: Judges,
     /// What members want done.
     pub notes: Vec<Note>,
+    /// What applications may not have forgotten.
+    pub needed: Needed,
     /// What was counted.
     pub counts: Counts,
     /// Names the history.

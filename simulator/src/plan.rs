@@ -7,6 +7,7 @@ pub mod fault;
 pub mod network;
 pub mod shape;
 mod vice;
+pub mod whole;
 
 mod fewer;
 mod sound;
@@ -18,6 +19,7 @@ pub use network::{Bandwidth, Distances, LatencyTable, NetworkPlan};
 pub use shape::{Shape, ShapeError};
 pub use sound::PlanError;
 pub use vice::Vice;
+pub use whole::WholePlan;
 
 /// The version of plans and traces. Another version's histories cannot be repeated.
 pub const PLAN_VERSION: u32 = 1;
@@ -81,6 +83,20 @@ pub struct MachinePlan {
     pub extensions_from: Option<u64>,
     /// Every so many heights the application changes a validator's power; none is never.
     pub updates_every: Option<u64>,
+    /// What it is.
+    #[serde(default)]
+    pub kind: MachineKind,
+}
+
+/// What a machine is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MachineKind {
+    /// A disk and an application that are plain values.
+    #[default]
+    Light,
+    /// The stores, the mempool and the kvstore of a node.
+    Whole(Box<WholePlan>),
 }
 
 /// The waits of the consensus, in milliseconds.
@@ -133,6 +149,7 @@ impl Plan {
                 rejects_permille: 0,
                 extensions_from: None,
                 updates_every: None,
+                kind: MachineKind::Light,
             },
             waits: WaitsPlan {
                 propose: 3000,
@@ -148,6 +165,34 @@ impl Plan {
         }
     }
 
+    /// The same with whole machines.
+    #[must_use]
+    pub fn whole(mut self, whole: WholePlan) -> Self {
+        self.machine.kind = MachineKind::Whole(Box::new(whole));
+        self
+    }
+
+    /// What the plan says of whole machines, if it has them.
+    pub fn whole_plan(&self) -> Option<&WholePlan> {
+        match &self.machine.kind {
+            MachineKind::Light => None,
+            MachineKind::Whole(whole) => Some(whole),
+        }
+    }
+
+    /// How many validator keys there are: those of the genesis file, and those of full nodes that
+    /// may become validators.
+    pub fn keys_count(&self) -> usize {
+        let held = self.members.iter().filter_map(|member| member.key).max();
+        self.powers.len().max(held.map_or(0, |key| key + 1))
+    }
+
+    /// Whether the application of a member is wrong.
+    pub fn is_wrong(&self, member: usize) -> bool {
+        let wrong = self.whole_plan().and_then(|whole| whole.wrong);
+        wrong.is_some_and(|wrong| wrong.member == member)
+    }
+
     /// When the last fault is over, in milliseconds of the world.
     pub fn heals_at_ms(&self) -> u64 {
         self.faults.iter().map(|it| it.at_ms.saturating_add(it.lasts_ms)).max().unwrap_or(0)
@@ -160,6 +205,9 @@ impl Plan {
             let lost = FaultKind::Wipe { member, signer: SignerFate::Lost };
             fault.kind == lost
         };
+        if self.is_wrong(member) {
+            return false;
+        }
         let own = &self.members[member];
         let twins = self.members.iter().filter(|it| it.key.is_some() && it.key == own.key);
         twins.count() < 2 && own.vices.is_empty() && !self.faults.iter().any(forgets)

@@ -2,11 +2,14 @@
 //! reached, a judge objects, or time is up.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use consensus::Input;
 use types::genesis::GenesisValidator;
 use types::{AppHash, ChainId, ChainState, ConsensusParams, Genesis, Height, Message, VotingPower};
 
+use crate::application::Needed;
 use crate::byzantine::Adversary;
 use crate::curves::Curves;
 use crate::faults::Course;
@@ -20,6 +23,7 @@ use crate::plan::{FaultClass, Plan};
 use crate::queue::Queue;
 use crate::report::{Counts, Digest, Report};
 use crate::trace::{Trace, words};
+use crate::workload::Workload;
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
@@ -29,6 +33,7 @@ pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
 /// A whole network.
 pub struct World {
     pub(crate) members: Vec<Member>,
+    pub(crate) workload: Workload,
     pub(crate) outside: Outside,
     /// Faults of the plan that are not over.
     pub(crate) faults_left: usize,
@@ -41,7 +46,7 @@ pub struct World {
 impl World {
     /// A world as a plan has it, before anything has happened.
     pub fn new(plan: Plan) -> Self {
-        let curves = Curves::new(plan.powers.len(), plan.real_signatures);
+        let curves = Curves::new(plan.keys_count(), plan.real_signatures);
         let genesis = genesis(&plan, &curves);
         let state = ChainState::genesis(&genesis).expect("a plan has validators of sane powers");
         let state = Arc::new(state);
@@ -53,6 +58,7 @@ impl World {
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
             notes: vec![],
+            needed: Needed::default(),
             adversaries: adversaries(&plan, &curves),
             curves,
             counts: Counts::default(),
@@ -65,8 +71,9 @@ impl World {
         let members: Vec<Member> = (0..count).map(member).collect();
         let faults_left = plan.faults.len();
         let under_way = vec![Course::default(); faults_left];
+        let workload = Workload::new(&plan);
         let genesis = state;
-        let mut world = Self { members, outside, faults_left, under_way, genesis };
+        let mut world = Self { members, workload, outside, faults_left, under_way, genesis };
         for (index, fault) in plan.faults.iter().enumerate() {
             world.outside.queue.push(Moment::from_millis(fault.at_ms), Happening::Begin(index));
         }
@@ -85,6 +92,7 @@ impl World {
         }
         self.connect_all();
         self.heed_notes();
+        self.workload.begin(&mut self.outside);
         self.set_goal();
         while !self.is_over() {
             let Some((at, what)) = self.outside.queue.pop() else {
@@ -148,7 +156,17 @@ impl World {
                     Inside::Ring(timeout) => it.ring(outside, timeout),
                     Inside::Answer(input) => it.hear(outside, *input),
                     Inside::Wake => it.wake(outside),
+                    Inside::Execute => {
+                        it.execute(outside);
+                        self.note_needed();
+                    }
+                    Inside::Admit => it.admit(outside),
                 }
+            }
+            Happening::Errand { ticket, errand } => {
+                let facts = [8, number(ticket.client), ticket.number];
+                self.outside.digest.add(now, &facts);
+                self.errand(ticket, &errand);
             }
             Happening::Garbage { from, to, connection } => {
                 self.outside.digest.add(now, &[5, number(from), number(to)]);
@@ -183,6 +201,15 @@ impl World {
             }
         }
         self.heed_notes();
+    }
+
+    /// Applications that let their nodes forget blocks know which others lack.
+    fn note_needed(&mut self) {
+        let whole = self.outside.plan.whole_plan();
+        if whole.is_some_and(|whole| 0 < whole.application.retain_blocks) {
+            let lowest = self.members.iter().map(Member::height).min().unwrap_or(0);
+            self.outside.needed.store(lowest + 1, Ordering::Relaxed);
+        }
     }
 
     fn arrive(&mut self, (from, to): Link, connection: u32, message: Message) {
@@ -267,7 +294,14 @@ pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
         name: String::new(),
     });
     let mut params = ConsensusParams::default();
+    let mut app_hash = AppHash::default();
     params.block.bytes_max = Some(BLOCK_BYTES_MAX);
+    if let Some(whole) = plan.whole_plan() {
+        params.evidence = crate::application::evidence_params(&whole.application);
+        params.version.app = apps::kvstore::APP_VERSION;
+        // What the kvstore says in InitChain.
+        app_hash = AppHash(Bytes::from_static(&[0; 8]));
+    }
     params.abci.extensions_from = plan.machine.extensions_from.map(Height);
     Genesis {
         genesis_time: genesis_time(),
@@ -275,7 +309,7 @@ pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
         initial_height: Height::FIRST,
         params,
         validators: validators.collect(),
-        app_hash: AppHash::default(),
+        app_hash,
         app_state: "{}".to_owned(),
     }
 }
@@ -304,5 +338,7 @@ fn inside(event: &Inside) -> u64 {
         Inside::Ring(timeout) => timeout.height.0 << 8 | u64::from(timeout.round.0),
         Inside::Answer(_) => 1,
         Inside::Wake => 2,
+        Inside::Execute => 3,
+        Inside::Admit => 4,
     }
 }

@@ -94,6 +94,14 @@ pub enum Pairs {
 }
 
 impl Pairs {
+    /// All of those in memory, once more; none of those on disk.
+    pub fn in_memory(&self) -> Self {
+        match self {
+            Pairs::Disk { .. } => Pairs::Memory(BTreeMap::new()),
+            Pairs::Memory(pairs) => Pairs::Memory(pairs.clone()),
+        }
+    }
+
     /// The value of a key.
     pub fn find(&self, key: &[u8]) -> Result<Option<Bytes>, fjall::Error> {
         match self {

@@ -198,7 +198,7 @@ mod tests {
 
     fn liveness(plan: &Plan) -> Liveness {
         let genesis = World::new(plan.clone()).outside.genesis;
-        Liveness::new(plan, &genesis, &Standing::new(plan, &genesis))
+        Liveness::new(plan, &genesis, &Standing::new(plan))
     }
 
     #[test]

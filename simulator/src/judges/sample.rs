@@ -37,7 +37,7 @@ impl Sample {
         Self {
             curves: Curves::new(4, real),
             chain: Chain::new(&genesis),
-            standing: Standing::new(&plan, &genesis),
+            standing: Standing::new(&plan),
             state: ChainState::genesis(&genesis).unwrap(),
             last_commit: None,
             genesis,

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use types::{Address, Genesis, PublicKey};
+use types::Address;
 
+use crate::curves::Curves;
 use crate::plan::Plan;
 
 /// Who follows the protocol, and how much weight does not.
@@ -32,9 +33,10 @@ enum Holder {
 }
 
 impl Standing {
-    /// By a plan and the genesis file that was made of it.
-    pub fn new(plan: &Plan, genesis: &Genesis) -> Self {
-        let address = |key: usize| PublicKey::address(&genesis.validators[key].public_key);
+    /// By a plan.
+    pub fn new(plan: &Plan) -> Self {
+        let curves = Curves::new(plan.keys_count(), plan.real_signatures);
+        let address = |key: usize| curves.public(key).address();
         let honest: Vec<bool> = (0..plan.members.len()).map(|it| plan.is_honest(it)).collect();
         let holder = |key: usize| {
             let mut holders = (0..honest.len()).filter(|&it| plan.members[it].key == Some(key));
@@ -44,7 +46,7 @@ impl Standing {
                 Some(_) => Holder::Byzantine,
             }
         };
-        let keys: Vec<Holder> = (0..plan.powers.len()).map(holder).collect();
+        let keys: Vec<Holder> = (0..plan.keys_count()).map(holder).collect();
         let power = |of: Holder, more: u64| -> u64 {
             let powers = plan.powers.iter().zip(&keys).filter(|&(_, &it)| it == of);
             powers.map(|(power, _)| power + more).sum()
@@ -104,10 +106,9 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::plan::Vice;
-    use crate::world::World;
 
     fn standing(plan: &Plan) -> Standing {
-        Standing::new(plan, &World::new(plan.clone()).outside.genesis)
+        Standing::new(plan)
     }
 
     #[test]

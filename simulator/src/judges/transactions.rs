@@ -18,7 +18,7 @@ pub type Client = usize;
 #[derive(Debug, Default)]
 pub struct Transactions {
     /// Where each transaction is on the chain, first.
-    places: BTreeMap<Tx, Height>,
+    places: BTreeMap<Tx, (Height, usize)>,
     /// What each key was set to, in the order of the chain.
     values: BTreeMap<Bytes, Vec<(Height, Bytes)>>,
     /// The last decided height.
@@ -36,21 +36,29 @@ pub struct Transactions {
 
 impl Transactions {
     /// A block was decided first; `by_honest` if only honest members had a turn to make it.
+    /// `succeeded` says of an earlier place whether what stands there was executed with success:
+    /// what was not may come again.
     ///
     /// # Errors
     /// If it repeats a transaction.
-    pub fn decided(&mut self, block: &Block, by_honest: bool) -> Result<(), String> {
+    pub fn decided(
+        &mut self,
+        block: &Block,
+        by_honest: bool,
+        succeeded: impl Fn(Height, usize) -> bool,
+    ) -> Result<(), String> {
         let height = block.header.height;
         self.tip = Some(height);
-        for tx in &block.txs {
+        for (index, tx) in block.txs.iter().enumerate() {
             match self.places.get(tx) {
-                None => {
-                    self.places.insert(tx.clone(), height);
+                Some(&(first, at)) if succeeded(first, at) => {
+                    if by_honest {
+                        return Err(format!("{tx:?} is in block {first} and again in {height}"));
+                    }
                 }
-                Some(first) if by_honest => {
-                    return Err(format!("{tx:?} is in block {first} and again in {height}"));
+                Some(_) | None => {
+                    self.places.insert(tx.clone(), (height, index));
                 }
-                Some(_) => {}
             }
             if let Some((key, value)) = write_of(tx) {
                 self.values.entry(key).or_default().push((height, value));
@@ -83,7 +91,7 @@ impl Transactions {
         height: Height,
         now: Moment,
     ) -> Result<(), String> {
-        let place = self.places.get(tx).copied();
+        let place = self.places.get(tx).map(|&(place, _)| place);
         if place != Some(height) {
             return Err(format!("{client} is told that {tx:?} is in {height}; it is in {place:?}"));
         }
@@ -174,7 +182,7 @@ mod tests {
         for number in 0..2 {
             let block = sample.block();
             judge.submitted(0, &block.block.txs[0], Moment(10 * number));
-            judge.decided(&block.block, true).unwrap();
+            judge.decided(&block.block, true, |_, _| true).unwrap();
             sample.follow(&block);
         }
         judge
@@ -196,8 +204,8 @@ mod tests {
     fn a_transaction_is_on_the_chain_once_unless_a_byzantine_proposer_repeats_it() {
         let mut judge = told();
         let again = Sample::new(false).block();
-        assert_eq!(judge.decided(&again.block, false), Ok(()));
-        assert!(judge.decided(&again.block, true).unwrap_err().contains("again"));
+        assert_eq!(judge.decided(&again.block, false, |_, _| true), Ok(()));
+        assert!(judge.decided(&again.block, true, |_, _| true).unwrap_err().contains("again"));
     }
 
     #[test]

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{
-    Announcement, Decided, Input, Judgement, Output, Question, Recipients, SignRequest, Timeout,
+    Announcement, Decided, Input, Judgement, Output, Question, Recipients, SignRequest,
+    StoredBlock, Timeout,
 };
-use types::{Block, ChainId, Evidence, Height, Message, PeerId};
+use execution::served;
+use types::{Block, ChainId, Evidence, Height, Message, PeerId, UnsignedVote};
 
 use super::trouble::{Ending, Stop};
 use super::verifier::Past;
-use super::{Member, Running};
+use super::whole::End;
+use super::{Machine, Member, Running};
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
@@ -34,6 +37,12 @@ const INPUTS_MAX: usize = 8192;
 impl Member {
     /// Something happens to it. It is taken in at once, or when the thread is free.
     pub fn hear(&mut self, outside: &mut Outside, input: Input) {
+        if self.running.is_none() {
+            return;
+        }
+        if matches!(self.machine, Machine::Whole(_)) {
+            self.meet(outside, &input);
+        }
         let Some(running) = &mut self.running else { return };
         if INPUTS_MAX <= running.inbox.len() && matches!(input, Input::Received { .. }) {
             outside.counts.dropped += 1;
@@ -92,10 +101,8 @@ impl Member {
     /// Carries out all outputs, and what follows from answers that come at once.
     pub(super) fn go_on(&mut self, outside: &mut Outside, outputs: Vec<Output>) {
         let mut turn = Turn { at: outside.now, answered: VecDeque::new() };
-        if let Err(stop) = self.carry_out_all(outside, &mut turn, outputs) {
-            let kind = &outside.plan.faults[stop.fault].kind;
-            outside.counts.met(kind.class(), self.stage());
-            return self.stop(outside, stop);
+        if let Err(end) = self.carry_out_all(outside, &mut turn, outputs) {
+            return self.end(outside, end);
         }
         if let Some(running) = &mut self.running {
             running.busy_until = turn.at;
@@ -107,7 +114,7 @@ impl Member {
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), End> {
         self.carry_out(outside, turn, outputs)?;
         let mut outputs = Vec::new();
         while let Some(input) = turn.answered.pop_front() {
@@ -128,51 +135,34 @@ impl Member {
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), Stop> {
-        let mut acts = Vec::with_capacity(outputs.len());
-        let mut executed = false;
+    ) -> Result<(), End> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        for output in outputs {
-            match output {
-                Output::Record(_)
-                | Output::KeepEvidence(_)
-                | Output::DropEvidence(_)
-                | Output::Decide(_) => running.keeping.push(output),
-                Output::KeepState(state) => {
-                    running.height = state.last_height();
-                    executed = true;
-                    self.restrained.release(self.number, &state, &mut outside.notes);
-                    running.keeping.push(Output::KeepState(state));
-                }
-                other => acts.push(other),
-            }
+        let acts = running.keeping.take(outputs);
+        if let Some(state) = running.keeping.state() {
+            running.height = state.last_height();
+            self.restrained.release(self.number, state, &mut outside.notes);
         }
         for output in acts {
             self.live_on()?;
             self.act(outside, turn, output)?;
         }
-        if executed {
-            self.write(outside, false)?;
-        }
-        Ok(())
+        self.settle(outside)
     }
 
-    fn act(&mut self, outside: &mut Outside, turn: &mut Turn, output: Output) -> Result<(), Stop> {
+    fn act(&mut self, outside: &mut Outside, turn: &mut Turn, output: Output) -> Result<(), End> {
         let Some(running) = &mut self.running else { return Ok(()) };
         match output {
             Output::Persist => {
                 if !running.keeping.is_empty() {
                     self.live_on()?;
-                    self.write(outside, true)?;
-                    let sync_micros = outside.plan.machine.sync_micros;
-                    turn.at = turn.at.after(micros(sync_micros + self.trouble.sync_micros));
+                    self.barrier(outside, turn)?;
                     self.live_on()?;
                 }
             }
             Output::Send { to, message } => self.send(outside, turn.at, to, &message),
             Output::Serve { peer, height } => self.serve(outside, turn.at, peer, height),
             Output::Load { height } => {
-                let stored = self.disk.stored(height);
+                let stored = self.stored(height);
                 self.later(
                     outside,
                     turn.at,
@@ -186,17 +176,11 @@ impl Member {
             }
             Output::Sign(request) => {
                 turn.at = turn.at.after(micros(outside.plan.machine.sign_micros));
-                let answer = self.sign(outside, request);
+                let answer = self.sign(outside, request)?;
                 turn.answered.push_back(answer);
                 self.live_on()?;
             }
-            Output::AwaitTxs { height } => {
-                self.later(
-                    outside,
-                    turn.at,
-                    Inside::Answer(Box::new(Input::TxsAvailable { height })),
-                );
-            }
+            Output::AwaitTxs { height } => self.await_txs(outside, turn.at, height),
             Output::Ask(question) => self.ask(outside, turn.at, question),
             Output::Rekey(keyring) => {
                 if let Some(adversary) = outside.adversary(self.number) {
@@ -208,7 +192,7 @@ impl Member {
                 outside.penalise(self.number, Network::member_of(peer), offence, reason);
             }
             Output::Announce(announcement) => self.announced(outside, &announcement),
-            Output::Halt { reason } => outside.judges.halted(self.number, &reason),
+            Output::Halt { reason } => return Err(End::Failed(reason)),
             Output::Record(_)
             | Output::KeepEvidence(_)
             | Output::DropEvidence(_)
@@ -218,23 +202,69 @@ impl Member {
         Ok(())
     }
 
+    /// Writes what is to be kept, and waits until it is durable.
+    fn barrier(&mut self, outside: &mut Outside, turn: &mut Turn) -> Result<(), End> {
+        if matches!(self.machine, Machine::Whole(_)) {
+            turn.at = self.barrier_whole(outside, turn.at)?;
+            return Ok(());
+        }
+        let micros = outside.plan.machine.sync_micros + self.trouble.sync_micros;
+        turn.at = turn.at.after(Duration::from_micros(micros));
+        self.write(outside, true)
+    }
+
+    /// After the last output: a new state is written without a sync.
+    fn settle(&mut self, outside: &mut Outside) -> Result<(), End> {
+        if matches!(self.machine, Machine::Whole(_)) {
+            return self.settle_whole(outside);
+        }
+        let Some(running) = &self.running else { return Ok(()) };
+        if running.keeping.has_execution() { self.write(outside, false) } else { Ok(()) }
+    }
+
     /// Writes what is to be kept; with `durable`, and all that was written before, for good.
-    fn write(&mut self, outside: &mut Outside, durable: bool) -> Result<(), Stop> {
+    fn write(&mut self, outside: &mut Outside, durable: bool) -> Result<(), End> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        let write = std::mem::take(&mut running.keeping);
+        let Machine::Light(light) = &mut self.machine else { return Ok(()) };
+        let write = running.keeping.release();
         if let Some(fault) = self.trouble.full {
-            return Err(Stop { ending: Ending::Killed, fault });
+            return Err(End::Fault(Stop { ending: Ending::Killed, fault }));
         }
         if let (true, Some(fault)) = (durable, self.trouble.sync_fails) {
             outside.judges.wrote(self.number, &write, false);
-            self.disk.write(write, false);
-            return Err(Stop { ending: Ending::PowerCut, fault });
+            light.write(write, false);
+            return Err(End::Fault(Stop { ending: Ending::PowerCut, fault }));
         }
         outside.judges.wrote(self.number, &write, durable);
-        for decided in self.disk.write(write, durable) {
+        for decided in light.write(write, durable) {
             self.judge_decided(outside, &decided);
         }
         Ok(())
+    }
+
+    /// A decided block, for peers.
+    fn stored(&self, height: Height) -> Option<StoredBlock> {
+        match &self.machine {
+            Machine::Light(light) => light.stored(height),
+            Machine::Whole(whole) => {
+                whole.life.as_ref().and_then(|life| served::stored(&life.store, height))
+            }
+        }
+    }
+
+    fn await_txs(&mut self, outside: &mut Outside, at: Moment, height: Height) {
+        match &self.machine {
+            Machine::Light(_) => {
+                let input = Box::new(Input::TxsAvailable { height });
+                self.later(outside, at, Inside::Answer(input));
+            }
+            Machine::Whole(whole) => {
+                if let Some(life) = &whole.life {
+                    life.desk.rules.await_txs(height);
+                    self.heed(outside, at);
+                }
+            }
+        }
     }
 
     pub(super) fn judge_decided(&self, outside: &mut Outside, decided: &Decided) {
@@ -265,39 +295,45 @@ impl Member {
     }
 
     fn serve(&mut self, outside: &mut Outside, at: Moment, peer: PeerId, height: Height) {
-        let message = match self.disk.stored(height) {
-            Some(stored) => {
-                let extended = stored.commit.signatures.iter().any(|it| it.extension.is_some());
-                let extended_commit = extended.then(|| stored.commit.clone());
-                let block = std::sync::Arc::new(super::light::whole(&stored));
-                Message::BlockResponse { block, extended_commit }
-            }
-            None => Message::NoBlock(height),
+        let message = match &self.machine {
+            Machine::Light(light) => light.served(height),
+            Machine::Whole(whole) => match &whole.life {
+                Some(life) => served::block(&life.store, height),
+                None => return,
+            },
         };
         self.send(outside, at, Recipients::One(peer), &message);
     }
 
-    fn sign(&mut self, outside: &mut Outside, request: SignRequest) -> Input {
+    fn sign(&mut self, outside: &mut Outside, request: SignRequest) -> Result<Input, End> {
         let (height, round) = match &request {
             SignRequest::Vote(vote) => (vote.height, vote.round),
             SignRequest::Proposal(proposal) => (proposal.height, proposal.round),
         };
         let (Some(signer), Some(key)) = (&mut self.signer, &self.key) else {
             let reason = "this node has no validator key".to_owned();
-            return Input::SignRefused { height, round, reason };
+            return Ok(Input::SignRefused { height, round, reason });
         };
-        let signed = signer.sign(&outside.curves, &outside.genesis.chain_id, request.clone());
+        let (curves, chain_id) = (&outside.curves, &outside.genesis.chain_id);
+        let signed = match &mut self.machine {
+            Machine::Light(_) => signer.sign(curves, chain_id, request.clone()),
+            Machine::Whole(whole) => whole.sign(curves, chain_id, request.clone())?,
+        };
         if matches!(signed, Input::SignRefused { .. }) {
             outside.tell(|| format!("n{} may not sign {}", self.number, words::request(&request)));
         } else {
-            outside.tell(|| format!("n{} signs {}", self.number, words::request(&request)));
-            outside.judges.signed(self.number, key, &request);
+            let said = said(&signed, request);
+            outside.tell(|| format!("n{} signs {}", self.number, words::request(&said)));
+            outside.judges.signed(self.number, key, &said);
         }
-        signed
+        Ok(signed)
     }
 
     /// The application's thread takes one question after the other.
     fn ask(&mut self, outside: &mut Outside, at: Moment, question: Question) {
+        if matches!(self.machine, Machine::Whole(_)) {
+            return self.ask_whole(outside, at, question);
+        }
         let longest = outside.plan.machine.answer_micros * 1000;
         let takes = if 0 < longest { self.chance.below(longest) } else { 0 };
         let judged = judged(&question);
@@ -320,7 +356,10 @@ impl Member {
     /// What follows from the signatures in question alone: those of the last commit and of the
     /// evidence in a proposed block, and those of a served block's commit.
     fn checked(&mut self, chain_id: &ChainId, question: &Question) -> Option<Input> {
-        let Self { running: Some(Running { verifier, .. }), disk, .. } = self else { return None };
+        let Self { running: Some(Running { verifier, .. }), machine, .. } = self else {
+            return None;
+        };
+        let Machine::Light(light) = machine else { return None };
         match question {
             Question::Judge { state, block, .. } => {
                 let last = block.last_commit.as_ref().zip(state.last_block.as_ref());
@@ -328,7 +367,7 @@ impl Member {
                     verifier.commit(chain_id, &last.validators, last.height, commit)
                 });
                 let stands = |piece: &Evidence| {
-                    let Some((validators, time)) = disk.past(piece.height()) else { return false };
+                    let Some((validators, time)) = light.past(piece.height()) else { return false };
                     verifier.evidence(&Past { chain_id, validators: &validators, time }, piece)
                 };
                 if proven && block.evidence.iter().all(stands) {
@@ -360,7 +399,7 @@ impl Member {
         });
     }
 
-    fn later(&self, outside: &mut Outside, at: Moment, event: Inside) {
+    pub(super) fn later(&self, outside: &mut Outside, at: Moment, event: Inside) {
         let (member, life) = (self.number, self.life);
         outside.queue.push(at, Happening::Inside { member, life, event });
     }
@@ -379,6 +418,16 @@ fn built(answer: &Input) -> Option<&Arc<Block>> {
     match answer {
         Input::Built { built: Some((block, _)), .. } => Some(block),
         _ => None,
+    }
+}
+
+/// What was signed: the guard may have said an earlier vote instead of the one asked for.
+fn said(signed: &Input, asked: SignRequest) -> SignRequest {
+    match (signed, asked) {
+        (Input::SignedVote(vote), SignRequest::Vote(asked)) => {
+            SignRequest::Vote(UnsignedVote { block_id: vote.block_id, ..asked })
+        }
+        (_, asked) => asked,
     }
 }
 

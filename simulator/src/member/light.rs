@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consensus::{Decided, Input, Judgement, Output, Question, Record, Start, StoredBlock};
 use types::{
-    AppHash, Block, BlockOutcome, ChainState, Evidence, Hash, Height, PublicKey, Time, Tx,
+    AppHash, Block, BlockOutcome, ChainState, Evidence, Hash, Height, Message, PublicKey, Time, Tx,
     TxResult, ValidatorSet, ValidatorUpdate, VotingPower,
 };
 
@@ -87,6 +87,14 @@ impl Light {
     /// A decided block, for peers.
     pub fn stored(&self, height: Height) -> Option<StoredBlock> {
         self.rows.blocks.get(&height).cloned()
+    }
+
+    /// The answer to a peer's request for a block.
+    pub fn served(&self, height: Height) -> Message {
+        let Some(stored) = self.stored(height) else { return Message::NoBlock(height) };
+        let extended = stored.commit.signatures.iter().any(|it| it.extension.is_some());
+        let extended_commit = extended.then(|| stored.commit.clone());
+        Message::BlockResponse { block: Arc::new(whole(&stored)), extended_commit }
     }
 
     /// Who voted at a height, and when its block was made.

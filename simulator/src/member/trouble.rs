@@ -2,6 +2,7 @@
 
 use types::{ChainState, Height};
 
+use crate::disk::Cut;
 use crate::outside::Note;
 
 /// How a node stops before its time.
@@ -29,6 +30,31 @@ pub struct Doom {
     pub left: u64,
     /// How, and because of what.
     pub stop: Stop,
+}
+
+/// Where a whole machine's node is ended in the midst of what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// When it passes a point of the durability contract for the so-manieth time.
+    Point {
+        /// Which.
+        point: execution::Point,
+        /// The first is 1.
+        passes: u64,
+    },
+    /// When it writes.
+    Write(Cut),
+}
+
+/// A whole machine's node will stop at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceDoom {
+    /// Where.
+    pub place: Place,
+    /// How.
+    pub ending: Ending,
+    /// Which fault of the plan is to blame.
+    pub fault: usize,
 }
 
 /// What is wrong with a disk and a clock.

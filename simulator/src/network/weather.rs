@@ -88,6 +88,8 @@ impl Weather {
                 from == *member && !by.contains(&to) || to == *member && !by.contains(&from)
             }),
             FaultKind::Crash { .. }
+            | FaultKind::CrashAtPoint { .. }
+            | FaultKind::CrashAtWrite { .. }
             | FaultKind::Kill { .. }
             | FaultKind::Outage { .. }
             | FaultKind::FailedSync { .. }

@@ -5,11 +5,12 @@
 mod faults;
 mod links;
 mod powers;
+mod whole;
 
 use super::fault::FaultClass;
 use super::network::NetworkPlan;
 use super::shape::{Shape, ShapeError, Signatures, Terrain};
-use super::{MachinePlan, MemberPlan, PLAN_VERSION, Plan, Vice, WaitsPlan};
+use super::{MachineKind, MachinePlan, MemberPlan, PLAN_VERSION, Plan, Vice, WaitsPlan};
 use crate::chance::Chance;
 
 /// Streams of chance of a draw, so that what is drawn in one does not disturb the others. Each
@@ -98,7 +99,14 @@ impl NetworkPlan {
 impl MachinePlan {
     /// The longest that a member takes for a step in fair weather, in microseconds.
     pub fn step_micros(&self) -> u64 {
-        self.sync_micros + self.sign_micros + self.answer_micros
+        let own = self.sync_micros + self.sign_micros + self.answer_micros;
+        match &self.kind {
+            MachineKind::Light => own,
+            // The outcome and the state are synced, too.
+            MachineKind::Whole(whole) => {
+                own + 2 * self.sync_micros + whole.application.height_micros()
+            }
+        }
     }
 }
 
@@ -141,6 +149,7 @@ fn machine(seed: u64) -> MachinePlan {
         rejects_permille: if chance.permille(250) { rejects } else { 0 },
         extensions_from: chance.permille(250).then_some(extensions_from),
         updates_every: chance.permille(333).then_some(updates_every),
+        kind: MachineKind::Light,
     }
 }
 

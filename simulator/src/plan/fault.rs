@@ -36,6 +36,27 @@ pub enum FaultKind {
         /// It happens after so many further outputs rather than at once.
         after_outputs: Option<u64>,
     },
+    /// A whole machine's node ends at a point of the durability contract.
+    CrashAtPoint {
+        /// Who.
+        member: usize,
+        /// Which point, by its name.
+        #[serde(with = "super::whole::point_name")]
+        point: execution::Point,
+        /// When it passes there for the so-manieth time; the first is 1.
+        passes: u64,
+        /// The power is cut, too.
+        power: bool,
+    },
+    /// The power of a whole machine is cut when it writes.
+    CrashAtWrite {
+        /// Who.
+        member: usize,
+        /// After so many further writes.
+        after_writes: u64,
+        /// Whether that write is on the disk.
+        written: bool,
+    },
     /// The power of several members is cut at once.
     Outage {
         /// Who.
@@ -279,7 +300,9 @@ impl FaultKind {
     pub fn class(&self) -> FaultClass {
         match self {
             Self::Crash { after_outputs: None, .. } => FaultClass::Crash,
-            Self::Crash { after_outputs: Some(_), .. } => FaultClass::CrashAtOutput,
+            Self::Crash { after_outputs: Some(_), .. }
+            | Self::CrashAtPoint { .. }
+            | Self::CrashAtWrite { .. } => FaultClass::CrashAtOutput,
             Self::Kill { after_outputs: None, .. } => FaultClass::Kill,
             Self::Kill { after_outputs: Some(_), .. } => FaultClass::KillAtOutput,
             Self::Outage { .. } => FaultClass::Outage,

@@ -42,6 +42,8 @@ impl FaultKind {
     pub fn concerns(&self, count: usize) -> Vec<usize> {
         match self {
             Self::Crash { member, .. }
+            | Self::CrashAtPoint { member, .. }
+            | Self::CrashAtWrite { member, .. }
             | Self::Kill { member, .. }
             | Self::FailedSync { member }
             | Self::FullDisk { member }
@@ -71,7 +73,10 @@ impl FaultKind {
             Self::Crash { after_outputs, .. } | Self::Kill { after_outputs, .. } => {
                 after_outputs.is_some()
             }
-            Self::FailedSync { .. } | Self::FullDisk { .. } => true,
+            Self::CrashAtPoint { .. }
+            | Self::CrashAtWrite { .. }
+            | Self::FailedSync { .. }
+            | Self::FullDisk { .. } => true,
             Self::SlowDisk { .. }
             | Self::Pause { .. }
             | Self::ClockJump { .. }
@@ -97,6 +102,8 @@ impl FaultKind {
         let mut kind = self.clone();
         match &mut kind {
             Self::Crash { member, .. }
+            | Self::CrashAtPoint { member, .. }
+            | Self::CrashAtWrite { member, .. }
             | Self::Kill { member, .. }
             | Self::FailedSync { member }
             | Self::FullDisk { member }

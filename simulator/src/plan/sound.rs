@@ -113,7 +113,7 @@ impl Plan {
             fault.kind.check(count)?;
         }
         // Stand-ins for keys make the same sets, and cost nothing.
-        let genesis = crate::world::genesis(self, &Curves::new(self.powers.len(), false));
+        let genesis = crate::world::genesis(self, &Curves::new(self.keys_count(), false));
         let state = ChainState::genesis(&genesis);
         state.map_err(|error| PlanError::Validators(error.to_string()))?;
         Ok(())
@@ -160,6 +160,8 @@ impl FaultKind {
         let time = |millis| within("a time in milliseconds", millis, 0, MILLIS_MAX);
         match self {
             Self::Crash { .. }
+            | Self::CrashAtPoint { .. }
+            | Self::CrashAtWrite { .. }
             | Self::Kill { .. }
             | Self::FailedSync { .. }
             | Self::FullDisk { .. }

@@ -35,6 +35,8 @@ pub struct Counts {
     pub coverage: BTreeMap<&'static str, BTreeMap<Stage, u64>>,
     /// How often a vice was acted on.
     pub vices: BTreeMap<Vice, u64>,
+    /// What clients did, by kind.
+    pub clients: BTreeMap<&'static str, u64>,
 }
 
 impl Counts {
@@ -48,6 +50,11 @@ impl Counts {
         self.heights += 1;
         self.rounds += u64::from(round.0) + 1;
         *self.decided_in.entry(round.0).or_default() += 1;
+    }
+
+    /// A client did something.
+    pub fn client(&mut self, what: &'static str) {
+        *self.clients.entry(what).or_default() += 1;
     }
 
     /// A fault of a class began.
@@ -88,6 +95,7 @@ impl Counts {
             bans,
             coverage,
             vices,
+            clients,
         } = other;
         self.events += events;
         self.heights += heights;
@@ -109,6 +117,7 @@ impl Counts {
             add_all(self.coverage.entry(class).or_default(), stages);
         }
         add_all(&mut self.vices, vices);
+        add_all(&mut self.clients, clients);
     }
 }
 

@@ -125,7 +125,7 @@ pub const MUTANTS: [Mutant; 11] = [
     },
     Mutant {
         name: "apply a block twice",
-        hunt: "crashes",
+        hunt: "whole",
         edits: &[Edit {
             file: "execution/src/handshake.rs",
             find: "        let mut next = app_height.map_or(self.genesis.initial_height, Height::next);\n",

@@ -1,0 +1,244 @@
+//! Pending transactions: the application is asked about each, the pool orders them, and peers are
+//! told of them in batches.
+//!
+//! The pool is a value behind one lock that is held for the length of a look-up. The application
+//! is asked outside of it, on the thread that brought the transaction. Who gossips and rechecks,
+//! and when, is the caller's decision.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use abci::{Application, ApplicationError, CheckTxKind, CheckTxRequest, CommitResponse};
+use mempool::{BlockLimits, Checked, Mempool, Refusal, Source};
+use storage::{StorageError, Store};
+use types::{BlockOutcome, Height, PeerId, Tx, TxHash, TxResult};
+
+use crate::executor::Pool;
+
+/// Most messages of transactions waiting for admission. Peers' are dropped beyond it.
+pub const QUEUE_MAX: usize = 1024;
+/// Shortest time between two rounds of gossip: so many arrivals share one message.
+pub const GOSSIP_PAUSE: Duration = Duration::from_millis(5);
+/// Most bytes of transactions in one message to a peer.
+const BATCH_BYTES_MAX: u64 = 512 * 1024;
+/// Most transactions in one message to a peer.
+const BATCH_COUNT_MAX: usize = 2048;
+/// Most transactions asked about again between two looks at the queue.
+const RECHECKS_AT_ONCE: usize = 256;
+
+/// How many heights a transaction that succeeded is kept from coming back by way of peers. The
+/// pool remembers the latest only; a message that waited while a node was stopped may hold older
+/// ones. Who means to repeat a transaction after so many heights may do so, as at the reference.
+const STALE_HEIGHTS_MAX: u64 = 10_000;
+/// The code of a transaction that succeeded.
+const CODE_OK: u32 = 0;
+
+/// Why a transaction was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The pool refused it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The application failed.
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StorageError),
+}
+
+/// Too many transactions wait for admission.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("too many transactions wait for CheckTx; try again later")]
+pub struct Busy;
+
+/// Who is told how the pool stands.
+pub trait Herald {
+    /// Transactions wait for a block of this height, which somebody wanted to know.
+    fn available(&self, height: Height);
+
+    /// There may be something to gossip or to recheck.
+    fn stirred(&self);
+}
+
+/// The pool and all who use it.
+#[expect(
+    clippy::disallowed_types,
+    reason = "threads of a node share it; none is held while another is taken"
+)]
+pub struct Admission<A, H> {
+    pool: std::sync::Mutex<Mempool>,
+    /// Held for reading while the application is asked, for writing while it commits.
+    quiet: std::sync::RwLock<()>,
+    application: A,
+    store: Store,
+    /// The last decided height.
+    height: AtomicU64,
+    peers: std::sync::Mutex<Vec<PeerId>>,
+    herald: H,
+}
+
+impl<A, H> Admission<A, H>
+where
+    A: Deref<Target = dyn Application>,
+    H: Herald,
+{
+    /// A pool that asks `application`, looks up in `store` what has passed, and tells `herald`.
+    #[expect(clippy::disallowed_types, reason = "see the type")]
+    pub fn new(pool: Mempool, application: A, store: Store, herald: H) -> Self {
+        Self {
+            pool: std::sync::Mutex::new(pool),
+            quiet: std::sync::RwLock::new(()),
+            application,
+            store,
+            height: AtomicU64::new(0),
+            peers: std::sync::Mutex::new(vec![]),
+            herald,
+        }
+    }
+
+    /// Looks at the pool. The lock is for look-ups only.
+    pub fn pool(&self) -> MutexGuard<'_, Mempool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who is told.
+    pub fn herald(&self) -> &H {
+        &self.herald
+    }
+
+    /// Asks the application about a transaction and, if it accepts it, keeps it for a block.
+    ///
+    /// # Errors
+    /// If the pool or the application cannot take it. A code other than 0 is no error.
+    pub fn submit(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
+        let key = self.pool().admit(tx.clone(), source)?;
+        let result = self.check(tx, source).inspect_err(|_| self.pool().forget(&key))?;
+        let checked = Checked { code: result.code, gas_wanted: result.gas_wanted };
+        if self.pool().checked(&key, checked)? {
+            self.announce();
+        }
+        Ok(result)
+    }
+
+    /// What the application says, unless a peer brings what has passed.
+    fn check(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
+        if matches!(source, Source::Peer(_)) && self.has_passed(&tx)? {
+            return Err(Refusal::Seen.into());
+        }
+        let _asking = self.quiet.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.application.check_tx(&CheckTxRequest { tx, kind: CheckTxKind::New })?)
+    }
+
+    /// Whether a transaction has succeeded not long ago.
+    fn has_passed(&self, tx: &Tx) -> Result<bool, StorageError> {
+        let place = self.store.tx_place(&TxHash::of(tx))?.filter(|place| place.code == CODE_OK);
+        let height = self.height.load(Ordering::Relaxed);
+        Ok(place.is_some_and(|place| height.saturating_sub(place.height.0) < STALE_HEIGHTS_MAX))
+    }
+
+    /// As [`Admission::submit`], for whoever does not wait for the answer.
+    pub fn admit(&self, tx: Tx, source: Source) {
+        match self.submit(tx, source) {
+            Ok(_) | Err(SubmitError::Refused(_)) => {}
+            Err(error @ (SubmitError::Application(_) | SubmitError::Store(_))) => {
+                tracing::error!(%error, "a transaction could not be checked");
+            }
+        }
+    }
+
+    /// Tells once there are transactions for this height.
+    pub fn await_txs(&self, height: Height) {
+        self.pool().await_txs(height);
+        self.announce();
+    }
+
+    /// A peer to gossip to.
+    pub fn peer_up(&self, peer: PeerId) {
+        self.pool().peer_up(peer);
+        self.peers().push(peer);
+        self.herald.stirred();
+    }
+
+    /// A peer less.
+    pub fn peer_down(&self, peer: PeerId) {
+        self.pool().peer_down(peer);
+        self.peers().retain(|&it| it != peer);
+    }
+
+    fn peers(&self) -> MutexGuard<'_, Vec<PeerId>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells who waits for transactions, and whoever gossips.
+    fn announce(&self) {
+        let available = self.pool().take_available();
+        if let Some(height) = available {
+            self.herald.available(height);
+        }
+        self.herald.stirred();
+    }
+
+    /// Sends every peer what it lacks.
+    pub fn gossip(&self, mut send: impl FnMut(PeerId, Vec<Tx>)) {
+        let peers = self.peers().clone();
+        for peer in peers {
+            loop {
+                let batch = self.pool().batch_for(peer, BATCH_BYTES_MAX, BATCH_COUNT_MAX);
+                let Some(txs) = batch else { break };
+                send(peer, txs);
+            }
+        }
+    }
+
+    /// Asks again about some of the transactions that a block left behind. Returns whether there
+    /// are more.
+    pub fn recheck(&self) -> bool {
+        let queue = self.pool().next_recheck(RECHECKS_AT_ONCE);
+        for (key, tx) in queue {
+            let request = CheckTxRequest { tx, kind: CheckTxKind::Recheck };
+            let answer = {
+                let _asking = self.quiet.read().unwrap_or_else(PoisonError::into_inner);
+                self.application.check_tx(&request)
+            };
+            match answer {
+                Ok(result) => {
+                    let checked = Checked { code: result.code, gas_wanted: result.gas_wanted };
+                    self.pool().rechecked(&key, checked);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the application could not recheck a transaction");
+                    break;
+                }
+            }
+        }
+        self.pool().rechecks_pending()
+    }
+}
+
+impl<A, H> Pool for Admission<A, H>
+where
+    A: Deref<Target = dyn Application>,
+    H: Herald,
+{
+    fn reap(&self, limits: BlockLimits) -> Vec<Tx> {
+        let mut pool = self.pool();
+        pool.limit(limits);
+        pool.reap(limits.bytes_max, limits.gas_max)
+    }
+
+    fn commit(&self, application: &dyn Application) -> Result<CommitResponse, ApplicationError> {
+        let _quiet = self.quiet.write().unwrap_or_else(PoisonError::into_inner);
+        application.commit()
+    }
+
+    fn decided(&self, height: Height, txs: &[Tx], outcome: &BlockOutcome) {
+        let succeeded =
+            |index: usize| outcome.tx_results.get(index).is_some_and(|it| it.code == CODE_OK);
+        self.height.store(height.0, Ordering::Relaxed);
+        self.pool().update(height, txs, succeeded);
+        self.announce();
+    }
+}
