@@ -13,7 +13,7 @@ endif
 CARGO_FLAGS := --release --locked
 LOCKSTEP := $(CARGO_TARGET_DIR)/release/lockstep
 
-.PHONY: up build test lint fmt bench setup clean-network
+.PHONY: up build test night lint fmt bench setup clean-network
 
 ## up: four validators on this machine, their RPC and explorer URLs, until Ctrl-C
 up: build
@@ -27,6 +27,10 @@ build: setup
 test: setup lint
 	cargo build $(CARGO_FLAGS) --bin lockstep
 	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
+
+## night: search for seeds that fail, for HOURS (8), and print the tables
+night: build
+	LOCKSTEP=$(LOCKSTEP) HOURS=$(or $(HOURS),8) sh scripts/night.sh
 
 ## lint: format and clippy, warnings are errors
 lint: setup

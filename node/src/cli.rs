@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, dev, generate, init, localnet, query, reset, show, start, status, testnet, tx,
-    version,
+    completions, dev, generate, init, localnet, query, reset, show, simulate, start, status,
+    testnet, tx, version,
 };
 use crate::home::Home;
 
@@ -39,6 +39,8 @@ pub enum Command {
     Testnet(testnet::Args),
     /// Run a whole network on this machine, each validator a process of its own.
     Localnet(localnet::Args),
+    /// Run whole networks in virtual time, from seeds, with every fault and liar that we can name.
+    Simulate(Box<simulate::Args>),
     /// Run one validator on a ready-made chain, for development. Its key is public: insecure.
     Dev(Box<dev::Args>),
     /// Ask a running node how it is.
@@ -102,6 +104,7 @@ fn carry_out(cli: Cli) -> anyhow::Result<()> {
         Command::Start(args) => start::run(&around, &args),
         Command::Testnet(args) => testnet::run(&around, &args),
         Command::Localnet(args) => localnet::run(&around, &args),
+        Command::Simulate(args) => simulate::run(&around, &args),
         Command::Dev(args) => dev::run(&around, &args),
         Command::Status(args) => status::run(&around, &args),
         Command::Tx(args) => tx::run(&around, &args),
@@ -160,6 +163,9 @@ mod tests {
             "lockstep localnet -n 4 --dir d --base-port 26656 --fresh",
             "lockstep show-node-id --libp2p --home /nowhere --json",
             "lockstep version -v",
+            "lockstep simulate --seed 7 --heights 9 --validators 4 --byzantine 1 --faults crash,loss",
+            "lockstep simulate --seeds 0..9 --jobs 2 --network wan --within 60 --json",
+            "lockstep simulate --replay seed-7.trace --trace again.trace",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

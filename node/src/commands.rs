@@ -14,6 +14,7 @@ pub mod tx;
 pub mod generate;
 pub mod reset;
 pub mod show;
+pub mod simulate;
 
 pub mod completions;
 pub mod version;

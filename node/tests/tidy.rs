@@ -41,6 +41,7 @@ const IMPORTS: [(&str, &[&str]); 12] = [
             "execution",
             "apps",
             "rpc",
+            "simulator",
         ],
     ),
 ];

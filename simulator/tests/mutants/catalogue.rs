@@ -57,11 +57,10 @@ pub const MUTANTS: [Mutant; 11] = [
         hunt: "crashes",
         edits: &[Edit {
             file: "simulator/src/member/driver.rs",
-            find: "                    self.live_on()?;\n                    self.write(outside, true)?;\n",
-            replace: "                    let decides = |it: &Output| matches!(it, Output::Decide(_));
-                    let durable = !LIVE || running.keeping.iter().any(decides);
-                    self.live_on()?;
-                    self.write(outside, durable)?;
+            find: "        self.write(outside, true)\n    }\n",
+            replace: "        let decides = self.running.as_ref().is_some_and(|it| it.keeping.has_decision());
+        self.write(outside, decides || !LIVE)
+    }
 ",
         }],
     },
