@@ -53,13 +53,14 @@ fn a_mutant_whose_place_is_gone_is_noticed() {
     assert!(planted.is_err_and(|it| it.contains("lost") && it.contains("Cargo.toml")));
 }
 
-/// Builds the hunter in the planted copy; dependencies are taken from our own target folder.
+/// Builds the hunter in the planted copy, in a target folder of its own: cargo would take the copy's
+/// crates for ours, and ours for the copy's.
 fn build(scratch: &Path) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("tmp is in the target");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants-target");
     let output = Command::new(env!("CARGO"))
         .args(["build", "--release", "--locked", "-p", "simulator", "--example", "hunter"])
         .current_dir(scratch)
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", &target)
         .output()
         .expect("cargo runs, as it runs this test");
     let errors = String::from_utf8_lossy(&output.stderr);
