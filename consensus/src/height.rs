@@ -87,6 +87,7 @@ struct Wanted {
 }
 
 /// One height being decided.
+#[derive(Clone)]
 pub struct Deliberation {
     height: Height,
     state: Arc<ChainState>,
