@@ -93,6 +93,7 @@ struct AskedExtension {
 }
 
 /// One height being decided.
+#[derive(Clone)]
 pub struct Deliberation {
     height: Height,
     state: Arc<ChainState>,
