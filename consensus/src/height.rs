@@ -87,6 +87,7 @@ struct Wanted {
 }
 
 /// A precommit whose extension the application was asked about.
+#[derive(Clone)]
 struct AskedExtension {
     vote: Vote,
     answered: bool,
