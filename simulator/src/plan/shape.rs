@@ -28,7 +28,7 @@ pub struct Shape {
     pub beyond_a_third: bool,
     /// What Byzantine validators may do.
     pub vices: BTreeSet<Vice>,
-    /// The heights to reach; else 20 to 60.
+    /// The heights to reach; else 20 to 50.
     pub heights: Option<u64>,
     /// What may go wrong.
     pub faults: BTreeSet<FaultClass>,

@@ -14,7 +14,7 @@ use crate::config::keys::closest;
 /// Options on what networks are like. What is not given is drawn from the seed.
 #[derive(Debug, clap::Args)]
 pub struct ShapeArgs {
-    /// The height that everybody must reach [default: drawn, 20 to 60].
+    /// The height that everybody must reach [default: drawn, 20 to 50].
     #[arg(long, value_name = "COUNT")]
     heights: Option<u64>,
     /// How many validators there are [default: drawn, 4, 5, 7 or 10].
