@@ -114,7 +114,7 @@ mod tests {
         let message = Message::Vote(vote.clone());
         let record = [Output::Record(Record::Vote(vote))];
         let mut judge = Durability::new((0..2).map(|member| sample.standing.address(member)));
-                judge.signed(0, &unsigned);
+        judge.signed(0, &unsigned);
         assert!(judge.sent(0, &message).unwrap_err().contains("before it is kept"));
         assert_eq!(judge.sent(1, &message), Ok(()), "others may pass it on");
         judge.wrote(0, &record, false);
