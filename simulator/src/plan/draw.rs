@@ -74,12 +74,15 @@ impl Plan {
             Signatures::OneIn100 => Chance::of(seed, stream::PROFILE).below(100) == 0,
             Signatures::Real => true,
         };
+        // A real signature costs as much as a hundred stand-ins.
+        let fewer = if real_signatures { profile.heights.div_ceil(5) } else { profile.heights };
+        let heights = shape.heights.unwrap_or(fewer);
         let mut plan = Self {
             version: PLAN_VERSION,
             seed,
             powers,
             members,
-            heights: profile.heights,
+            heights,
             network,
             faults: vec![],
             machine,
@@ -140,7 +143,7 @@ impl Profile {
             present.push(loss);
         }
         let heights = chance.between(20, 50);
-        Self { present, poor_gossip, heights: shape.heights.unwrap_or(heights) }
+        Self { present, poor_gossip, heights }
     }
 
     fn has(&self, class: FaultClass) -> bool {
