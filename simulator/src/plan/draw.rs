@@ -59,6 +59,10 @@ impl Plan {
     /// If no plan has this shape.
     pub fn draw(seed: u64, shape: &Shape) -> Result<Self, ShapeError> {
         shape.check()?;
+        if shape.whole { Self::draw_whole(seed, shape) } else { Self::draw_light(seed, shape) }
+    }
+
+    fn draw_light(seed: u64, shape: &Shape) -> Result<Self, ShapeError> {
         let profile = Profile::draw(seed, shape);
         let machine = shape.machine.clone().unwrap_or_else(|| machine(seed));
         let powers = powers::draw(&mut Chance::of(seed, stream::POWERS), shape)?;
@@ -75,7 +79,7 @@ impl Plan {
             Signatures::Real => true,
         };
         // A real signature costs as much as a hundred stand-ins.
-        let fewer = if real_signatures { profile.heights.div_ceil(5) } else { profile.heights };
+        let fewer = if real_signatures { profile.heights.div_ceil(10) } else { profile.heights };
         let heights = shape.heights.unwrap_or(fewer);
         let mut plan = Self {
             version: PLAN_VERSION,

@@ -38,6 +38,8 @@ pub struct Shape {
     pub signatures: Signatures,
     /// The machine, if it is not drawn.
     pub machine: Option<MachinePlan>,
+    /// Whether nodes are whole: with real stores, mempools, kvstores and clients.
+    pub whole: bool,
 }
 
 /// How much power validators have.
@@ -184,6 +186,7 @@ impl Default for Shape {
             network: Terrain::Any,
             signatures: Signatures::default(),
             machine: None,
+            whole: false,
         }
     }
 }
