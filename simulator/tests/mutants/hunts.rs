@@ -28,8 +28,8 @@ pub fn plan(hunt: &str, seed: u64) -> Plan {
     let drawn = match hunt {
         "drawn" => Plan::draw(seed, &Shape::default()),
         "crashes" => Plan::draw(seed, &crashes()),
-        "whole" => Plan::draw_whole(seed, &Shape::default()),
-        "whole crashes" => Plan::draw_whole(seed, &crashes()),
+        "whole" => Plan::draw(seed, &Shape { whole: true, ..Shape::default() }),
+        "whole crashes" => Plan::draw(seed, &Shape { whole: true, ..crashes() }),
         story => {
             let found = STORIES.iter().find(|(name, _)| *name == story);
             let (_, tell) = found.unwrap_or_else(|| panic!("there is no hunt {story}"));
