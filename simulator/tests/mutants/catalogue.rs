@@ -203,7 +203,7 @@ pub const MUTANTS: [Mutant; 24] = [
     },
     Mutant {
         name: "the median of times takes nil votes",
-        hunts: &[found_alone("drawn", "validity")],
+        hunts: &[found_alone("nil voters", "validity")],
         edits: &[Edit {
             file: "types/src/commit.rs",
             find: "            if let CommitSig::Commit { validator_address, timestamp, .. } = entry {\n",
@@ -256,7 +256,7 @@ pub const MUTANTS: [Mutant; 24] = [
     },
     Mutant {
         name: "conflicting votes are forgotten when their height is decided",
-        hunts: &[found_alone("drawn", "evidence")],
+        hunts: &[found_alone("equivocators", "evidence")],
         edits: &[Edit {
             file: "consensus/src/evidence.rs",
             find: "        for (first, second) in std::mem::take(&mut self.conflicts) {\n",

@@ -1,6 +1,8 @@
 //! Where planted bugs are looked for: in drawn plans of some kinds, or in the schedules of
 //! `support/stories.rs`, for bugs that chance rarely meets.
 
+use std::collections::BTreeSet;
+
 use execution::Point;
 use simulator::Plan;
 use simulator::plan::{Fault, FaultClass, FaultKind, MemberPlan, Shape, Vice, WholePlan};
@@ -28,6 +30,8 @@ pub fn plan(hunt: &str, seed: u64) -> Plan {
     let drawn = match hunt {
         "drawn" => Plan::draw(seed, &Shape::default()),
         "crashes" => Plan::draw(seed, &crashes()),
+        "nil voters" => Plan::draw(seed, &one_of_four(Vice::ForceNil)),
+        "equivocators" => Plan::draw(seed, &one_of_four(Vice::DoubleVoteOpenly)),
         "whole" => Plan::draw(seed, &Shape { whole: true, ..Shape::default() }),
         "whole crashes" => Plan::draw(seed, &Shape { whole: true, ..crashes() }),
         story => {
@@ -47,7 +51,14 @@ fn crashes() -> Shape {
     Shape { faults: faults.collect(), validators: Some(4), ..Shape::default() }
 }
 
-/// The same, and half of the power counts as Byzantine: it serves no blocks, that is all.
+/// Four validators, of whom one has this vice, in fair weather.
+fn one_of_four(vice: Vice) -> Shape {
+    let vices = [vice].into_iter().collect();
+    let faults = BTreeSet::new();
+    Shape { validators: Some(4), byzantine: Some(1), vices, faults, ..Shape::default() }
+}
+
+/// An old polka is proposed, and half of the power counts as Byzantine: it serves no blocks, that is all.
 fn old_polka_before_a_third(seed: u64) -> Plan {
     let mut plan = stories::old_polka().seeded(seed).plan;
     for member in [1, 2] {
