@@ -115,7 +115,8 @@ pub struct Gossip {
     initial_height: Height,
     tick_every: Duration,
     slow_every: Duration,
-    peers: BTreeMap<PeerId, Peer>,
+    /// Boxed, since each is taken out for a while when it is looked at.
+    peers: BTreeMap<PeerId, Box<Peer>>,
     ticks: u64,
     /// When the alarm that we asked for rings.
     due: Option<Time>,
@@ -163,7 +164,7 @@ impl Gossip {
 
     /// A peer has connected: it is told where we are.
     pub fn peer_up(&mut self, now: Time, peer: PeerId, view: &View<'_>, outputs: &mut Vec<Output>) {
-        self.peers.insert(peer, Peer::default());
+        self.peers.insert(peer, Box::default());
         send(outputs, Recipients::One(peer), view.new_round_step(now));
         if let Some(message) = view.new_valid_block() {
             send(outputs, Recipients::One(peer), message);
@@ -227,7 +228,7 @@ impl Gossip {
         &self,
         stored: impl Fn(PeerId) -> Option<(Height, Height)>,
     ) -> Vec<PeerSnapshot> {
-        let picture = |(&id, peer): (&PeerId, &Peer)| peer.snapshot(id, stored(id));
+        let picture = |(&id, peer): (&PeerId, &Box<Peer>)| peer.snapshot(id, stored(id));
         self.peers.iter().filter_map(picture).collect()
     }
 

@@ -51,7 +51,7 @@ fn a_past_round_decides() {
         .to_vec();
     story.withhold(0, 1000, rules);
     for to in 1..4 {
-        story.plan.faults.push(slow(0, to, (1, 20), 250));
+        story.plan.faults.push(slow(0, to, (2, 20), 250));
     }
     let told = story.told();
     told.has("n0 decides 1/0");

@@ -1,10 +1,10 @@
 //! What is said must be known after a crash: an honest member's votes are on its disk before they
 //! are sent, and a decided block before the application executes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use consensus::{Output, replay::Record};
-use types::{Address, Height, Message, Round, UnsignedVote, VoteKind};
+use types::{Address, BlockId, Height, Message, Round, UnsignedVote, VoteKind};
 
 /// Where a vote was given.
 type Place = (Height, Round, VoteKind);
@@ -19,6 +19,8 @@ pub struct Durability {
 #[derive(Clone, Debug, Default)]
 struct Disk {
     own: Option<Address>,
+    /// Its votes that everybody may know, in this life or an earlier one.
+    said: BTreeMap<Place, Option<BlockId>>,
     signed: BTreeSet<Place>,
     written: Vec<Place>,
 }
@@ -30,9 +32,14 @@ impl Durability {
         Self { members: addresses.map(disk).collect() }
     }
 
-    /// A member has signed a vote.
+    /// A member has signed a vote. If it said the same before its disk was wiped, it may have been
+    /// told so by peers, and pass it on at any time.
     pub fn signed(&mut self, member: usize, vote: &UnsignedVote) {
-        self.members[member].signed.insert((vote.height, vote.round, vote.kind));
+        let place = (vote.height, vote.round, vote.kind);
+        let disk = &mut self.members[member];
+        if disk.said.get(&place) != Some(&vote.block_id) {
+            disk.signed.insert(place);
+        }
     }
 
     /// A member writes.
@@ -65,18 +72,20 @@ impl Durability {
     ///
     /// # Errors
     /// If it may not know after a crash that it has.
-    pub fn sent(&self, member: usize, message: &Message) -> Result<(), String> {
-        let disk = &self.members[member];
+    pub fn sent(&mut self, member: usize, message: &Message) -> Result<(), String> {
+        let disk = &mut self.members[member];
         let Message::Vote(vote) = message else { return Ok(()) };
-        if disk.signed.is_empty() || Some(vote.validator_address) != disk.own {
+        if Some(vote.validator_address) != disk.own {
             return Ok(());
         }
-        let (height, round, kind) = (vote.height, vote.round, vote.kind);
-        if disk.signed.contains(&(height, round, kind)) {
+        let place = (vote.height, vote.round, vote.kind);
+        if disk.signed.contains(&place) {
+            let (height, round, kind) = place;
             return Err(format!(
                 "{member} sends its {kind:?} of {height}/{round} before it is kept"
             ));
         }
+        disk.said.entry(place).or_insert(vote.block_id);
         Ok(())
     }
 }
@@ -105,7 +114,6 @@ mod tests {
         let message = Message::Vote(vote.clone());
         let record = [Output::Record(Record::Vote(vote))];
         let mut judge = Durability::new((0..2).map(|member| sample.standing.address(member)));
-        assert_eq!(judge.sent(0, &message), Ok(()), "a peer has told it so");
         judge.signed(0, &unsigned);
         assert!(judge.sent(0, &message).unwrap_err().contains("before it is kept"));
         assert_eq!(judge.sent(1, &message), Ok(()), "others may pass it on");
@@ -117,5 +125,8 @@ mod tests {
         assert!(judge.sent(0, &message).is_err(), "the record was lost with the power");
         judge.wrote(0, &record, true);
         assert_eq!(judge.sent(0, &message), Ok(()));
+        judge.stopped(0);
+        judge.signed(0, &unsigned);
+        assert_eq!(judge.sent(0, &message), Ok(()), "it has said so before");
     }
 }

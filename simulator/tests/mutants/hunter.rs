@@ -43,7 +43,7 @@ fn drawn(seed: u64) -> Result<Plan, ShapeError> {
 
 /// The same with a node's stores.
 fn whole(seed: u64) -> Result<Plan, ShapeError> {
-    Plan::draw_whole(seed, &Shape::default())
+    Plan::draw(seed, &Shape { whole: true, ..Shape::default() })
 }
 
 /// Much that stops and comes back.
