@@ -106,6 +106,17 @@ impl World {
         }
     }
 
+    /// Lets everything happen, come what may.
+    fn to_the_end(mut self) -> (Report, Option<Trace>) {
+        let last = std::panic::AssertUnwindSafe(|| self.last());
+        if let Err(panic) = std::panic::catch_unwind(last) {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
+            self.fail("assertion", text.unwrap_or_else(|| "a panic without words".to_owned()));
+        }
+        self.end_of_world()
+    }
+
     /// What is left of it, and what was told.
     fn end_of_world(self) -> (Report, Option<Trace>) {
         let Outside { mut judges, mut counts, digest, now, network, trace, .. } = self.outside;
@@ -267,6 +278,13 @@ pub fn run(plan: &Plan) -> Report {
     run_told(plan, None).0
 }
 
+/// Runs a plan while one judge's word does not count.
+pub fn run_without(plan: &Plan, judge: &str) -> Report {
+    let mut world = World::new(plan.clone());
+    world.outside.judges.deafen(judge);
+    world.to_the_end().0
+}
+
 /// Runs a plan and tells what happens, in at most so many lines; then the earliest are forgotten.
 pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
     let (report, trace) = run_told(plan, Some(Trace::new(lines_max)));
@@ -276,13 +294,7 @@ pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
 fn run_told(plan: &Plan, trace: Option<Trace>) -> (Report, Option<Trace>) {
     let mut world = World::new(plan.clone());
     world.outside.trace = trace;
-    let last = std::panic::AssertUnwindSafe(|| world.last());
-    if let Err(panic) = std::panic::catch_unwind(last) {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
-        world.fail("assertion", text.unwrap_or_else(|| "a panic without words".to_owned()));
-    }
-    world.end_of_world()
+    world.to_the_end()
 }
 
 /// How the chain of a plan begins.
