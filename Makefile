@@ -13,7 +13,7 @@ endif
 CARGO_FLAGS := --release --locked
 LOCKSTEP := $(CARGO_TARGET_DIR)/release/lockstep
 
-.PHONY: up build test night lint fmt bench setup clean-network
+.PHONY: up build test test-mixed night lint fmt bench setup clean-network
 
 ## up: four validators on this machine, their RPC and explorer URLs, until Ctrl-C
 up: build
@@ -27,6 +27,11 @@ build: setup
 test: setup lint
 	cargo build $(CARGO_FLAGS) --bin lockstep
 	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
+
+## test-mixed: Lockstep beside CometBFT; skipped where no `cometbft` is on the PATH. ONLY=part of
+## a name for some of it
+test-mixed: build
+	cargo test $(CARGO_FLAGS) -p node --test mixed -- $(ONLY)
 
 ## night: search for seeds that fail, for HOURS (8), and print the tables
 night: build

@@ -23,6 +23,9 @@ struct Disk {
     said: BTreeMap<Place, Option<BlockId>>,
     signed: BTreeSet<Place>,
     written: Vec<Place>,
+    /// The last decided block that was written, and that was synced, since it started.
+    decided: Option<Height>,
+    kept: Option<Height>,
 }
 
 impl Durability {
@@ -33,11 +36,13 @@ impl Durability {
     }
 
     /// A member has signed a vote. If it said the same before its disk was wiped, it may have been
-    /// told so by peers, and pass it on at any time.
+    /// told so by peers, and pass it on at any time. For a height whose block is on its disk, it
+    /// will never be asked to vote again.
     pub fn signed(&mut self, member: usize, vote: &UnsignedVote) {
         let place = (vote.height, vote.round, vote.kind);
         let disk = &mut self.members[member];
-        if disk.said.get(&place) != Some(&vote.block_id) {
+        let is_late = Some(vote.height) <= disk.kept;
+        if !is_late && disk.said.get(&place) != Some(&vote.block_id) {
             disk.signed.insert(place);
         }
     }
@@ -45,19 +50,19 @@ impl Durability {
     /// A member writes.
     pub fn wrote(&mut self, member: usize, write: &[Output], synced: bool) {
         let disk = &mut self.members[member];
-        if disk.signed.is_empty() {
-            return;
+        for output in write {
+            match output {
+                Output::Record(record) => disk.written.extend(place(record, disk.own)),
+                Output::Decide(it) => disk.decided = Some(it.block.header.height),
+                _ => {}
+            }
         }
-        let own = disk.own;
-        let places = write.iter().filter_map(|output| match output {
-            Output::Record(record) => place(record, own),
-            _ => None,
-        });
-        disk.written.extend(places);
         if synced {
+            disk.kept = disk.decided;
             for place in disk.written.drain(..) {
                 disk.signed.remove(&place);
             }
+            disk.signed.retain(|place| disk.kept < Some(place.0));
         }
     }
 
@@ -66,6 +71,7 @@ impl Durability {
         let disk = &mut self.members[member];
         disk.written.clear();
         disk.signed.clear();
+        (disk.decided, disk.kept) = (None, None);
     }
 
     /// A member sends a message.
@@ -128,5 +134,20 @@ mod tests {
         judge.stopped(0);
         judge.signed(0, &unsigned);
         assert_eq!(judge.sent(0, &message), Ok(()), "it has said so before");
+    }
+
+    #[test]
+    fn a_vote_for_what_is_decided_and_kept_needs_no_record() {
+        let sample = Sample::new(false);
+        let at = (Height(1), Round(0));
+        let (unsigned, vote) = (sample.unsigned(0, at, None), sample.vote(0, at, None));
+        let message = Message::Vote(vote);
+        let decide = [Output::Decide(Box::new(sample.block()))];
+        for synced in [false, true] {
+            let mut judge = Durability::new((0..2).map(|member| sample.standing.address(member)));
+            judge.wrote(0, &decide, synced);
+            judge.signed(0, &unsigned);
+            assert_eq!(judge.sent(0, &message).is_ok(), synced);
+        }
     }
 }
