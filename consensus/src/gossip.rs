@@ -235,8 +235,8 @@ impl Gossip {
         &self,
         stored: impl Fn(PeerId) -> Option<(Height, Height)>,
     ) -> Vec<PeerSnapshot> {
-        let picture = |(&id, peer): (&PeerId, &Box<Peer>)| peer.snapshot(id, stored(id));
-        self.peers.iter().filter_map(picture).collect()
+        let pictures = self.peers.iter().map(|(&id, peer)| peer.snapshot(id, stored(id)));
+        pictures.flatten().collect()
     }
 
     /// Peers that did not move for a whole slow tick may have lost what they were sent; they are

@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Lets everything happen, come what may.
-    fn to_the_end(mut self) -> (Report, Option<Trace>) {
+    fn play_out(mut self) -> (Report, Option<Trace>) {
         let last = std::panic::AssertUnwindSafe(|| self.last());
         if let Err(panic) = std::panic::catch_unwind(last) {
             let text = panic.downcast_ref::<String>().cloned();
@@ -282,7 +282,7 @@ pub fn run(plan: &Plan) -> Report {
 pub fn run_without(plan: &Plan, judge: &str) -> Report {
     let mut world = World::new(plan.clone());
     world.outside.judges.deafen(judge);
-    world.to_the_end().0
+    world.play_out().0
 }
 
 /// Runs a plan and tells what happens, in at most so many lines; then the earliest are forgotten.
@@ -294,7 +294,7 @@ pub fn run_traced(plan: &Plan, lines_max: usize) -> (Report, Trace) {
 fn run_told(plan: &Plan, trace: Option<Trace>) -> (Report, Option<Trace>) {
     let mut world = World::new(plan.clone());
     world.outside.trace = trace;
-    world.to_the_end()
+    world.play_out()
 }
 
 /// How the chain of a plan begins.

@@ -11,8 +11,8 @@ mod stories;
 use simulator::plan::{Fault, FaultKind, MessageKind, Rule, Vice};
 
 use stories::{
-    OUTAGE_MS, Story, any, doubled_votes, false_polka, hidden_decision, lost, old_polka,
-    power_lost_on_a_lock, power_lost_on_a_polka, slow, two_thirds, wiped_voter,
+    OUTAGE_MS, Story, any, doubled_votes, false_polka, hidden_decision, lock_by_precommit_alone,
+    lost, old_polka, power_lost_on_a_lock, power_lost_on_a_polka, slow, two_thirds, wiped_voter,
 };
 
 /// L26: whoever is locked prevotes nil for another block, as that proves nothing.
@@ -60,6 +60,17 @@ fn a_lock_survives_the_loss_of_power() {
                 assert_eq!(told.decided(member), x, "seed {seed}");
             }
         }
+    }
+}
+
+/// The same where nothing but the own precommit shows the lock: the prevote was nil.
+#[test]
+fn a_lock_survives_that_only_the_own_precommit_shows() {
+    let told = lock_by_precommit_alone(0).told();
+    told.has("n2 signs prevote 1/0 nil");
+    told.has("n2 signs prevote 1/1 nil");
+    for member in 0..3 {
+        assert_eq!(told.decided(member), told.proposed(0, "1/0"));
     }
 }
 

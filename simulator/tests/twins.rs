@@ -1,6 +1,7 @@
 //! Twins: every fifth scenario of four validators with one pair and three slots, and samples of
 //! five and seven. Agreement holds, and once all hear all again everybody decides. With
 //! `TWINS=all` in the environment it is every scenario, as `make night` has it.
+#![expect(clippy::disallowed_methods, reason = "the night asks for all by the environment")]
 
 use simulator::twins;
 use simulator::{Plan, world};

@@ -256,7 +256,7 @@ pub const MUTANTS: [Mutant; 24] = [
     },
     Mutant {
         name: "conflicting votes are forgotten when their height is decided",
-        hunts: &[found_alone("equivocators", "evidence")],
+        hunts: &[found_alone("open equivocator", "evidence")],
         edits: &[Edit {
             file: "consensus/src/evidence.rs",
             find: "        for (first, second) in std::mem::take(&mut self.conflicts) {\n",

@@ -10,7 +10,7 @@ use simulator::plan::{Fault, FaultClass, FaultKind, MemberPlan, Shape, Vice, Who
 use super::stories;
 
 /// Schedules by name, each with variants.
-const STORIES: [(&str, fn(u64) -> Plan); 12] = [
+const STORIES: [(&str, fn(u64) -> Plan); 13] = [
     ("hidden decision", |seed| stories::hidden_decision().seeded(seed).plan),
     ("lock by precommit alone", |seed| stories::lock_by_precommit_alone(seed).plan),
     ("false polka", |seed| stories::false_polka(seed).plan),
@@ -19,6 +19,7 @@ const STORIES: [(&str, fn(u64) -> Plan); 12] = [
     ("two thirds", |seed| stories::two_thirds().seeded(seed).plan),
     ("doubled votes", |seed| stories::doubled_votes().seeded(seed).plan),
     ("wiped voter", |seed| stories::wiped_voter(seed).plan),
+    ("open equivocator", open_equivocator),
     ("outcome read back", outcome_read_back),
     ("one crash", one_crash),
     ("forged blocks", forged_blocks),
@@ -30,8 +31,7 @@ pub fn plan(hunt: &str, seed: u64) -> Plan {
     let drawn = match hunt {
         "drawn" => Plan::draw(seed, &Shape::default()),
         "crashes" => Plan::draw(seed, &crashes()),
-        "nil voters" => Plan::draw(seed, &one_of_four(Vice::ForceNil)),
-        "equivocators" => Plan::draw(seed, &one_of_four(Vice::DoubleVoteOpenly)),
+        "nil voters" => Plan::draw(seed, &nil_voters()),
         "whole" => Plan::draw(seed, &Shape { whole: true, ..Shape::default() }),
         "whole crashes" => Plan::draw(seed, &Shape { whole: true, ..crashes() }),
         story => {
@@ -51,11 +51,18 @@ fn crashes() -> Shape {
     Shape { faults: faults.collect(), validators: Some(4), ..Shape::default() }
 }
 
-/// Four validators, of whom one has this vice, in fair weather.
-fn one_of_four(vice: Vice) -> Shape {
-    let vices = [vice].into_iter().collect();
-    let faults = BTreeSet::new();
+/// One of four validators votes nil, in fair weather.
+fn nil_voters() -> Shape {
+    let (vices, faults) = (BTreeSet::from([Vice::ForceNil]), BTreeSet::new());
     Shape { validators: Some(4), byzantine: Some(1), vices, faults, ..Shape::default() }
+}
+
+/// One of four votes twice before everybody, and there is time for evidence to travel.
+fn open_equivocator(seed: u64) -> Plan {
+    let mut plan = Plan::fair(seed, &[10; 4], 10);
+    plan.members[3].vices = vec![Vice::DoubleVoteOpenly];
+    (plan.waits.relay, plan.waits.gossip, plan.waits.commit) = (20, 100, 1000);
+    plan
 }
 
 /// An old polka is proposed, and half of the power counts as Byzantine: it serves no blocks, that is all.
