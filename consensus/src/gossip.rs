@@ -21,7 +21,7 @@ use std::time::Duration;
 use types::message::WireStep;
 use types::{
     BitArray, BlockId, Height, Message, Offence, PartSet, PartSetHeader, PeerId, Proposal, Round,
-    Time, ValidatorIndex, ValidatorSet,
+    Time, ValidatorIndex, ValidatorSet, VotingPower,
 };
 
 use crate::input::{Alarm, StoredBlock, Timeout, Wait};
@@ -131,6 +131,11 @@ pub struct Gossip {
     /// The round of our own proposal that went to all.
     said_proposal: Option<(Height, Round)>,
     votes: BTreeMap<Ballot, Aged>,
+    /// How far votes were looked at: the height, how many were counted, and the power of the last
+    /// commit. There may be thousands of rounds.
+    votes_seen: Option<(Height, u64, Option<VotingPower>)>,
+    /// Ballots to which votes have come of late.
+    young: BTreeSet<Ballot>,
     /// Parts of the block with this header, and the tick at which its proposal was first here.
     parts: Option<(PartSetHeader, Aged)>,
     proposal_since: Option<(Height, Round, u64)>,
@@ -155,6 +160,8 @@ impl Gossip {
             told_block: None,
             said_proposal: None,
             votes: BTreeMap::new(),
+            votes_seen: None,
+            young: BTreeSet::new(),
             parts: None,
             proposal_since: None,
             stored: BTreeMap::new(),

@@ -149,15 +149,21 @@ impl Judges {
         match self.liveness.progress(self.now, wanted) {
             Progress::Open => false,
             Progress::Reached => true,
-            Progress::Excused => {
-                self.note("standstills that a third or more Byzantine excuse", 1);
-                true
-            }
+            Progress::Excused => self.excuse(),
             Progress::Stuck(what) => {
                 self.fail("liveness", what);
                 true
             }
         }
+    }
+
+    /// Whether nobody need get on, so that the run may end where it is.
+    pub fn excuse(&mut self) -> bool {
+        let excused = !self.liveness.is_demanded();
+        if excused {
+            self.note("standstills that a third or more Byzantine excuse", 1);
+        }
+        excused
     }
 
     /// The run is over: the last verdicts, and what was found out.

@@ -27,6 +27,8 @@ use crate::workload::Workload;
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
+/// As many as that are enough where a third or more is Byzantine, and nobody need get on.
+const EVENTS_PER_HEIGHT_EXCUSED: u64 = 10_000;
 /// Largest block in bytes: a limit that an adversary can exceed without much work.
 pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -130,8 +132,13 @@ impl World {
     }
 
     fn is_over(&mut self) -> bool {
-        let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(self.outside.plan.heights.max(10));
-        if events_max < self.outside.counts.events {
+        let (events, heights) = (self.outside.counts.events, self.outside.plan.heights.max(10));
+        let enough = EVENTS_PER_HEIGHT_EXCUSED.saturating_mul(heights);
+        if enough < events && self.outside.judges.excuse() {
+            return true;
+        }
+        let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(heights);
+        if events_max < events {
             self.fail("storm", format!("{events_max} things have happened"));
             return true;
         }
