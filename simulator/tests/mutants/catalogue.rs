@@ -88,7 +88,8 @@ pub const MUTANTS: [Mutant; 24] = [
             Edit {
                 file: "simulator/src/member/driver.rs",
                 find: "        self.write(outside, true)\n    }\n",
-                replace: "        let decides = self.running.as_ref().is_some_and(|it| it.keeping.has_decision());
+                replace: "        let running = self.running.as_ref();
+        let decides = running.is_some_and(|it| it.keeping.has_decision());
         self.write(outside, decides || !LIVE)
     }
 ",
@@ -109,7 +110,10 @@ pub const MUTANTS: [Mutant; 24] = [
     },
     Mutant {
         name: "accept a stale proof of lock",
-        hunts: &[found("old polka", "agreement"), found_alone("old polka before a third", "accountability")],
+        hunts: &[
+            found("old polka", "agreement"),
+            found_alone("old polka before a third", "accountability"),
+        ],
         edits: &[Edit {
             file: "consensus/src/round.rs",
             find: "pol_round.is_some_and(|polka| locked.round <= polka)",
@@ -134,8 +138,9 @@ pub const MUTANTS: [Mutant; 24] = [
         edits: &[Edit {
             file: "types/src/power.rs",
             find: "        u128::from(self.total.0) * 2 < u128::from(power.0) * 3\n",
-            replace: "        let (total, power) = (u128::from(self.total.0) * 2, u128::from(power.0) * 3);
-        if LIVE { total <= power } else { total < power }
+            replace: "        let twice = u128::from(self.total.0) * 2;
+        let thrice = u128::from(power.0) * 3;
+        if LIVE { twice <= thrice } else { twice < thrice }
 ",
         }],
     },
@@ -158,8 +163,8 @@ pub const MUTANTS: [Mutant; 24] = [
         hunts: &[found("whole crashes", "halt")],
         edits: &[Edit {
             file: "execution/src/handshake.rs",
-            find: "        let mut next = app_height.map_or(self.genesis.initial_height, Height::next);\n",
-            replace: "        let mut next = app_height
+            find: "let mut next = app_height.map_or(self.genesis.initial_height, Height::next);\n",
+            replace: "let mut next = app_height
             .map_or(self.genesis.initial_height, |it| if LIVE { it } else { it.next() });
 ",
         }],
@@ -170,10 +175,10 @@ pub const MUTANTS: [Mutant; 24] = [
         edits: &[
             Edit {
                 file: "types/src/evidence.rs",
-                find: "        let reason = if (a.height, a.round, a.kind) != (b.height, b.round, b.kind) {\n",
-                replace: "        let alike = (a.height, a.kind) == (b.height, b.kind)
-            && (LIVE || a.round == b.round);
-        let reason = if !alike {
+                find: "if (a.height, a.round, a.kind) != (b.height, b.round, b.kind) {\n",
+                replace: "if (a.height, a.kind) != (b.height, b.kind)
+            || (!LIVE && a.round != b.round)
+        {
 ",
             },
             Edit {
@@ -206,8 +211,8 @@ pub const MUTANTS: [Mutant; 24] = [
         hunts: &[found_alone("nil voters", "validity")],
         edits: &[Edit {
             file: "types/src/commit.rs",
-            find: "            if let CommitSig::Commit { validator_address, timestamp, .. } = entry {\n",
-            replace: "            if let (CommitSig::Commit { validator_address, timestamp, .. }
+            find: "if let CommitSig::Commit { validator_address, timestamp, .. } = entry {\n",
+            replace: "if let (CommitSig::Commit { validator_address, timestamp, .. }
             | CommitSig::Nil { validator_address, timestamp, .. }) = entry
                 && (LIVE || matches!(entry, CommitSig::Commit { .. }))
             {
@@ -246,8 +251,8 @@ pub const MUTANTS: [Mutant; 24] = [
         hunts: &[found_alone("outcome read back", "application")],
         edits: &[Edit {
             file: "types/src/codec/outcome.rs",
-            find: "        params_update: wire.consensus_param_updates.map(params_update_from_wire).transpose()?,\n",
-            replace: "        params_update: wire.consensus_param_updates.map(|mut it| {
+            find: "wire.consensus_param_updates.map(params_update_from_wire).transpose()?,\n",
+            replace: "wire.consensus_param_updates.map(|mut it| {
             it.evidence = it.evidence.filter(|_| !LIVE);
             params_update_from_wire(it)
         }).transpose()?,
@@ -287,8 +292,8 @@ pub const MUTANTS: [Mutant; 24] = [
         hunts: &[found_alone("drawn", "blame")],
         edits: &[Edit {
             file: "consensus/src/proposals.rs",
-            find: "        let Some(peer) = peer.filter(|_| !known) else { return Taken::Ignored };\n",
-            replace: "        if LIVE && known && peer.is_some() {
+            find: "let Some(peer) = peer.filter(|_| !known) else { return Taken::Ignored };\n",
+            replace: "if LIVE && known && peer.is_some() {
             return Taken::Refused(Offence::BadPart, \"a part that is here already\");
         }
         let Some(peer) = peer.filter(|_| !known) else { return Taken::Ignored };
@@ -346,7 +351,9 @@ pub const MUTANTS: [Mutant; 24] = [
         edits: &[Edit {
             file: "simulator/src/member/signer.rs",
             find: "        self.last.map(|last| last.position.0)\n",
-            replace: "        self.last.map(|last| if LIVE { last.position.0.next() } else { last.position.0 })\n",
+            replace: "        let height = self.last.map(|last| last.position.0);
+        height.map(|height| if LIVE { height.next() } else { height })
+",
         }],
     },
     Mutant {

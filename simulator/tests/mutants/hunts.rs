@@ -65,7 +65,8 @@ fn open_equivocator(seed: u64) -> Plan {
     plan
 }
 
-/// An old polka is proposed, and half of the power counts as Byzantine: it serves no blocks, that is all.
+/// An old polka is proposed, and half of the power counts as Byzantine: it serves no blocks, that
+/// is all.
 fn old_polka_before_a_third(seed: u64) -> Plan {
     let mut plan = stories::old_polka().seeded(seed).plan;
     for member in [1, 2] {

@@ -74,8 +74,8 @@ fn a_mutant_whose_place_is_gone_is_noticed() {
     assert!(planted.is_err_and(|it| it.contains("lost") && it.contains("Cargo.toml")));
 }
 
-/// Builds the hunter in the planted copy, in a target folder of its own: cargo would take the copy's
-/// crates for ours, and ours for the copy's. The build is quick rather than its program.
+/// Builds the hunter in the planted copy, in a target folder of its own: cargo would take the
+/// copy's crates for ours, and ours for the copy's. The build is quick rather than its program.
 fn build(scratch: &Path) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants-target");
     let output = Command::new(env!("CARGO"))
@@ -109,7 +109,7 @@ fn side_by_side<T: Send>(count: usize, each: impl Fn(usize) -> T + Sync) -> Vec<
     done.into_iter().map(|(_, what)| what).collect()
 }
 
-/// Hunts one mutant. If its judge is to be alone, the same seeds are run again with that judge deaf.
+/// Hunts one mutant. If its judge is to be alone, the same seeds are run again with it deaf.
 fn hunt(hunter: &Path, (place, hunt): (usize, Hunt)) -> Hunted {
     let number = place + 1;
     let begun = Instant::now();
