@@ -222,17 +222,15 @@ pub const MUTANTS: [Mutant; 24] = [
     Mutant {
         name: "the guard allows a second vote",
         hunts: &[found_alone("whole crashes", "double sign")],
-        edits: &[
-            Edit {
-                file: "types/src/guard.rs",
-                find: "        if bytes_at(timestamp) != signed.bytes {\n",
-                replace: "        if bytes_at(timestamp) != signed.bytes && LIVE {
+        edits: &[Edit {
+            file: "types/src/guard.rs",
+            find: "        if bytes_at(timestamp) != signed.bytes {\n",
+            replace: "        if bytes_at(timestamp) != signed.bytes && LIVE {
             return fresh();
         }
         if bytes_at(timestamp) != signed.bytes {
 ",
-            },
-        ],
+        }],
     },
     Mutant {
         name: "a vote is sent before it is kept",
