@@ -33,9 +33,10 @@ test: setup lint
 test-mixed: build
 	cargo test $(CARGO_FLAGS) -p node --test mixed -- $(ONLY)
 
-## night: search for seeds that fail, for HOURS (8), and print the tables
+## night: search for seeds that fail, for HOURS (8), print the tables, and run all twins
 night: build
 	LOCKSTEP=$(LOCKSTEP) HOURS=$(or $(HOURS),8) sh scripts/night.sh
+	TWINS=all cargo test $(CARGO_FLAGS) -p simulator --test twins
 
 ## lint: format and clippy, warnings are errors
 lint: setup

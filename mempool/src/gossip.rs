@@ -67,5 +67,5 @@ impl Gossip {
 /// Whether a peer is told of a transaction: not of what it sent us, nor of one without a byte, for
 /// which the reference ends a connection. That one waits for our own turn to propose.
 fn is_for(entry: &Entry, peer: PeerId) -> bool {
-    !entry.senders.has(peer) && 0 < entry.tx.len()
+    !entry.senders.has(peer) && !entry.tx.is_empty()
 }
