@@ -272,6 +272,15 @@ fn an_empty_transaction_waits_and_is_told_to_nobody() {
 }
 
 #[test]
+fn a_batch_is_no_larger_than_a_transaction_may_be() {
+    let mut pool = Mempool::new(Config { tx_bytes_max: 25, ..Config::default() });
+    pool.peer_up(ALICE);
+    add(&mut pool, 1..=3, Source::Local);
+    assert_eq!(pool.batch_for(ALICE, u64::MAX, 9).map(|txs| numbers(&txs)), Some(vec![1, 2]));
+    assert_eq!(pool.batch_for(ALICE, u64::MAX, 9).map(|txs| numbers(&txs)), Some(vec![3]));
+}
+
+#[test]
 fn batches_are_limited_in_bytes_but_never_stuck() {
     let mut pool = pool();
     add(&mut pool, 1..=3, Source::Local);

@@ -28,7 +28,7 @@ use crate::workload::Workload;
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
 /// As many as that are enough where a third or more is Byzantine, and nobody need get on.
-const EVENTS_PER_HEIGHT_EXCUSED: u64 = 10_000;
+const EVENTS_PER_HEIGHT_EXCUSED: u64 = 3_000;
 /// Largest block in bytes: a limit that an adversary can exceed without much work.
 pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
 

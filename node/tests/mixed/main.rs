@@ -43,7 +43,7 @@ const CASES: [Case; 21] = [
     ("validator_updates_are_in_force_at_one_height", updates::at_one_height),
     ("a_key_on_lockstep_and_a_second_lockstep_is_found_out", misbehaviour::on_two_lockstep),
     ("a_key_on_lockstep_and_a_cometbft_is_found_out", misbehaviour::on_both_kinds),
-    ("light_client_with_each_kind_as_primary", light::each_kind_as_primary),
+    ("light_client_with_a_lockstep_witness", light::with_a_lockstep_witness),
     ("message_loss_and_timeouts_are_survived_together", loss::survived_together),
     ("a_cometbft_of_another_chain_is_refused", strangers::of_another_chain),
     ("a_cometbft_without_libp2p_is_refused", strangers::without_libp2p),

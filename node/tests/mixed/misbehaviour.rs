@@ -44,7 +44,9 @@ fn found_out(shape: Shape) {
     network.await_height(found + 4);
     let chain = agreed(&network, found.saturating_sub(2).max(1), found + 3);
     assert!(0 < chain.blocks()[&found].evidence);
-    let power = |height: u64| chain.blocks()[&height].powers.get(&address).cloned();
+    let power = |height: u64| -> Option<u64> {
+        chain.blocks()[&height].powers.get(&address).and_then(|power| power.parse().ok())
+    };
     assert!(power(found + 2) < power(found), "{:?} {:?}", power(found), power(found + 2));
     let judges: Vec<Kind> = network.running().iter().map(|&index| network.kind(index)).collect();
     println!("  agreed on by {judges:?}, proposed by {:?}", chain.proposed_by(found));

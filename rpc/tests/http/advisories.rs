@@ -89,10 +89,8 @@ fn advisory_55_no_method_minds_a_height_that_is_not_there() {
     let named = |method: &str| ROUTES.iter().find(|it| it.name == method).unwrap();
     for method in ["block", "header", "commit", "block_results", "validators", "consensus_params"] {
         for (height, there) in [("4", false), ("5", true), ("12", true), ("15", false)] {
-            // The signers of the first block's last commit are kept as well.
-            let kept = method == "validators" && height == "4";
             let found = asks(&served, named(method), &json!({ "height": height }));
-            assert_eq!(found, there || kept, "{method} at {height}");
+            assert_eq!(found, there, "{method} at {height}");
         }
         for height in NUMBERS {
             let answer = get(served.address, &format!("/{method}?height={height}"));
