@@ -130,7 +130,7 @@ fn splits(members: usize) -> Vec<Split> {
 
 /// Whether a sequence is not the greater of the two that differ in the twins' places only.
 fn is_canonical(sequence: &[Split]) -> bool {
-    let swapped: Vec<Split> = sequence.iter().map(|split| swapped(split)).collect();
+    let swapped: Vec<Split> = sequence.iter().map(swapped).collect();
     sequence <= &swapped[..]
 }
 
