@@ -204,9 +204,10 @@ fn the_light_pool_gossips_as_the_mempool_does() {
 
 #[test]
 fn the_plan_of_a_model_is_read_as_it_was_written_and_nothing_goes_wrong_in_it() {
+    type Change = fn(&mut Plan);
     let plan = shape().plan().expect("it can be");
     assert_eq!(Plan::read(&plan.line()), Ok(plan.clone()));
-    let changes: [(&str, fn(&mut Plan)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("liars in a model", |plan| plan.members[0].vices = vec![Vice::Silent]),
         ("faults in a model", |plan| {
             let kind = FaultKind::Pause { member: 0 };
@@ -229,7 +230,8 @@ fn the_plan_of_a_model_is_read_as_it_was_written_and_nothing_goes_wrong_in_it() 
 
 #[test]
 fn models_that_cannot_be_are_refused() {
-    let cases: [(ModelLimit, fn(&mut ModelShape)); 11] = [
+    type Change = fn(&mut ModelShape);
+    let cases: [(ModelLimit, Change); 11] = [
         (ModelLimit::Validators, |it| it.validators = 0),
         (ModelLimit::Validators, |it| it.validators = 1001),
         (ModelLimit::Degree, |it| it.degree = Some(1)),
