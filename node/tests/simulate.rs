@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use simulator::Plan;
+use simulator::model::Costs;
 use tempfile::TempDir;
 
 /// A small and quick network.
@@ -188,4 +189,78 @@ fn traces_that_cannot_be_replayed_are_refused_with_the_reason() {
 fn the_names_of_faults_are_listed() {
     let names = succeeds(folder().path(), &["--faults", "list"]);
     assert!(names.lines().any(|name| name == "crash-at-output"), "{names}");
+}
+
+/// A model of small and quick networks.
+const MODEL: [&str; 8] =
+    ["--model", "--validators", "4,7", "--network", "lan", "--heights", "3", "--rate=100"];
+
+#[test]
+fn a_model_has_a_column_for_each_size_and_the_same_figures_again() {
+    let folder = folder();
+    let table = succeeds(folder.path(), &MODEL);
+    for row in ["network lan, 1000 Mbit/s, 100 tx/s of 1024 bytes", "costs of ", "validators "] {
+        assert!(table.contains(row), "{row:?} is not in {table}");
+    }
+    let sizes = table.lines().find(|line| line.starts_with("validators ")).expect("a row");
+    let sizes: Vec<&str> = sizes.split_whitespace().skip(1).collect();
+    assert_eq!(sizes, ["4", "7"]);
+    assert_eq!(succeeds(folder.path(), &MODEL), table);
+
+    let json = succeeds(folder.path(), &[&MODEL[..], &["--json", "--seed", "9"]].concat());
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["shape"]["seed"], 9);
+    assert_eq!(json["figures"][1]["validators"], 7);
+    assert_eq!(json["figures"][1]["heights"], 3);
+    assert!(0 < json["figures"][0]["block_micros"]["p50"].as_u64().expect("a time"));
+    assert!(0 < json["figures"][0]["latency_micros"]["p99"].as_u64().expect("a time"));
+}
+
+#[test]
+fn a_model_takes_its_costs_from_a_file() {
+    let folder = folder();
+    let at = folder.path();
+    let mut costs = Costs::measured();
+    costs.machine = "a very slow disk".to_owned();
+    costs.disk.sync = 20_000_000;
+    write(at, "slow.toml", &toml::to_string(&costs).expect("a table is TOML"));
+    let table = succeeds(at, &[&MODEL[..], &["--costs", "slow.toml"]].concat());
+    assert!(table.contains("a very slow disk"), "{table}");
+    assert_ne!(table, succeeds(at, &MODEL));
+    write(at, "bad.toml", "measured = \"once\"\n");
+    let says = ["--costs bad.toml", "missing field", "--bench costs"];
+    refuses(at, &["--model", "--costs", "bad.toml"], &says);
+}
+
+#[test]
+fn impossible_models_are_refused_with_the_reason() {
+    let folder = folder();
+    let cases: [(&[&str], &[&str]); 20] = [
+        (&["--validators", "4,0"], &["--validators: validators: 0", "1 to 1000"]),
+        (&["--validators", "4", "--degree", "4"], &["--degree: peers of each validator: 4"]),
+        (&["--bandwidth", "1GB"], &["--bandwidth", "\"1GB\" is no bandwidth", "1Gbit"]),
+        (&["--bandwidth", "1bit"], &["--bandwidth: bytes a second: 0"]),
+        (&["--rate", "2000000"], &["--rate: transactions a second: 2000000"]),
+        (&["--tx-size", "7"], &["--tx-size: bytes of a transaction: 7"]),
+        (&["--tx-size", "4194304"], &["--tx-size"]),
+        (&["--block-bytes", "1000"], &["--block-bytes: bytes of a block: 1000"]),
+        (&["--pool-size", "0"], &["--pool-size: transactions in a pool: 0"]),
+        (&["--heights", "0"], &["--heights: heights to measure: 0"]),
+        (&["--timeout-commit", "1"], &["--timeout-commit", "is no duration"]),
+        (&["--relay-delay", "0"], &["--relay-delay", "until something is relayed: 0"]),
+        (&["--verifiers", "0"], &["--verifiers: threads that check signatures: 0"]),
+        (&["--costs", "nowhere.toml"], &["--costs nowhere.toml", "No such file"]),
+        (&["--network", "nowhere.toml"], &["nowhere.toml", "lan, wan"]),
+        (&["--byzantine", "1"], &["--byzantine: all are honest", "leave out --model"]),
+        (&["--faults", "loss"], &["--faults: nothing goes wrong"]),
+        (&["--real-signatures"], &["--real-signatures", "charges what signatures cost"]),
+        (&["--seeds", "0..2"], &["--seeds: one seed"]),
+        (&["--trace", "t"], &["--trace: too much happens"]),
+    ];
+    for (args, says) in cases {
+        refuses(folder.path(), &[&["--model"], args].concat(), says);
+    }
+    let says = ["--rate is of the performance model", "add --model"];
+    refuses(folder.path(), &["--seed", "1", "--rate", "5"], &says);
+    refuses(folder.path(), &["--seed", "1", "--validators", "4,7"], &["2 counts for one network"]);
 }

@@ -5,7 +5,7 @@
 //! Reading order: a seed becomes a [`Plan`]; the [`World`] has a queue of what happens and takes
 //! the next thing from it, again and again; a [`member::Member`] is one node, with the same driver
 //! loop as a real one; the [`network`] carries or loses messages; the [`judges`] look on, and a run
-//! ends with a [`Report`].
+//! ends with a [`Report`]. A [`model`] charges what work costs, and ends with figures.
 
 pub mod chance;
 pub mod moment;
@@ -24,6 +24,7 @@ pub mod member;
 pub mod outside;
 pub mod world;
 
+pub mod model;
 pub mod twins;
 
 pub mod faults;

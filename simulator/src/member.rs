@@ -2,6 +2,7 @@
 
 pub mod driver;
 pub mod light;
+mod modelled;
 pub mod pool;
 pub mod signer;
 pub mod trouble;
@@ -19,6 +20,7 @@ use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, Pub
 
 use crate::chance::Chance;
 use crate::disk::Ailment;
+use crate::model::workshop::Workshop;
 use crate::moment::{Clock, Moment};
 use crate::network::Network;
 use crate::outside::{Note, Outside};
@@ -32,6 +34,10 @@ use verifier::{Past, Verifier};
 use whole::guarded::Guarded;
 use whole::{Life, Whole};
 
+/// Blocks that a light disk keeps.
+const BLOCKS_MAX: usize = 4096;
+/// And one of a modelled node.
+const MODELLED_BLOCKS_MAX: usize = 16;
 /// Streams of chance from here on belong to members.
 const STREAMS: u64 = 1000;
 
@@ -57,6 +63,8 @@ pub struct Member {
     wiped: bool,
     /// It may not vote before this height: what its signer has forgotten is before it.
     careful_until: Option<Height>,
+    /// What it works with, if it is modelled.
+    workshop: Option<Box<Workshop>>,
     chance: Chance,
 }
 
@@ -103,7 +111,7 @@ impl Member {
             config: config(plan),
             clock,
             machine: match plan.whole_plan() {
-                None => Machine::Light(Light::new(state)),
+                None => Machine::Light(Light::new(state, blocks_max(plan))),
                 Some(whole) => Machine::Whole(Box::new(Whole::new(plan, whole, number))),
             },
             signer: own.key.map(Signer::new),
@@ -115,6 +123,7 @@ impl Member {
             skew_nanos: clock.skew_nanos,
             wiped: false,
             careful_until: None,
+            workshop: workshop(plan, number),
             chance: Chance::of(plan.seed, stream),
         }
     }
@@ -236,7 +245,7 @@ impl Member {
         }
         match &mut self.machine {
             Machine::Light(light) => {
-                *light = Light::new(state);
+                *light = Light::new(state, blocks_max(&outside.plan));
                 if signer != SignerFate::Kept {
                     self.signer = self.signer.as_ref().map(|it| Signer::new(it.key()));
                 }
@@ -306,7 +315,8 @@ impl Member {
             height,
             progress: Progress::BEGUN,
         });
-        self.go_on(outside, outputs);
+        let now = outside.now;
+        self.go_on(outside, now, outputs);
     }
 
     /// The key that it votes with, if it may: a node refuses to vote from a store that is behind
@@ -435,6 +445,27 @@ impl Machine {
             Machine::Whole(whole) => whole.life.as_mut(),
         }
     }
+}
+
+impl Running {
+    /// How many validators there are.
+    fn validators(&self) -> u64 {
+        u64::try_from(self.keyring.current.count()).expect("counts fit 64 bits")
+    }
+}
+
+/// What a modelled node works with.
+fn workshop(plan: &Plan, number: usize) -> Option<Box<Workshop>> {
+    let model = plan.model()?;
+    let is_end = |&&(a, b): &&(usize, usize)| a == number || b == number;
+    let all = plan.members.len() - 1;
+    let peers = plan.network.links.as_ref().map_or(all, |it| it.iter().filter(is_end).count());
+    Some(Box::new(Workshop::new(model, peers)))
+}
+
+/// Blocks that a light disk keeps: modelled members do not fall far behind, and there are many.
+fn blocks_max(plan: &Plan) -> usize {
+    if plan.model().is_some() { MODELLED_BLOCKS_MAX } else { BLOCKS_MAX }
 }
 
 /// The waits of a plan, as the replica takes them.

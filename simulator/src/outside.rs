@@ -1,12 +1,17 @@
 //! What all members share: the time, the queue, the network, the judges, and the counts.
 
-use types::{Genesis, Message, Offence};
+use std::sync::Arc;
+
+use consensus::{Input, Question, Recipients};
+use types::{Genesis, Message, Offence, PeerId, PublicKey};
 
 use crate::application::Needed;
 use crate::byzantine::{Adversary, Said, Scene, Sent};
 use crate::curves::Curves;
 use crate::judges::Judges;
 use crate::member::light::Word;
+use crate::model::Modelling;
+use crate::model::workshop::Parcel;
 use crate::moment::{Clock, Moment};
 use crate::network::{Network, scores, size};
 use crate::plan::Plan;
@@ -26,8 +31,19 @@ pub enum Happening {
         to: usize,
         /// On which of their connections.
         connection: u32,
-        /// What.
-        message: Message,
+        /// What. In a box, so that queues have small things to move.
+        message: Box<Message>,
+    },
+    /// A message comes to the line of a modelled member.
+    Reach {
+        /// From whom.
+        from: usize,
+        /// At whom.
+        to: usize,
+        /// On which of their connections.
+        connection: u32,
+        /// What, and how many bytes it has.
+        message: Parcel,
     },
     /// A message that had to wait for its receiver's line is through it.
     Land {
@@ -38,7 +54,7 @@ pub enum Happening {
         /// On which of their connections.
         connection: u32,
         /// What.
-        message: Message,
+        message: Box<Message>,
     },
     /// Something happens to a member in one of its lives.
     Inside {
@@ -56,6 +72,8 @@ pub enum Happening {
         /// What.
         errand: Errand,
     },
+    /// A client of modelled members sends the next transaction.
+    Submit,
     /// Bytes arrive that are no message.
     Garbage {
         /// From whom.
@@ -124,6 +142,16 @@ pub enum Inside {
     Execute,
     /// The admission thread looks.
     Admit,
+    /// A modelled verifier looks for something to check.
+    Look,
+    /// A modelled verifier has checked this.
+    Checked(PeerId, Parcel),
+    /// And these.
+    AllChecked(Vec<(PeerId, Parcel)>),
+    /// The modelled network is given what the replica has said.
+    Speak(Vec<(Recipients, Parcel)>),
+    /// Modelled admission tells peers of transactions.
+    Gossip,
 }
 
 /// What all members share.
@@ -146,6 +174,8 @@ pub struct Outside {
     pub adversaries: Vec<Option<Box<Adversary>>>,
     /// Who looks on.
     pub judges: Judges,
+    /// Clients and measures, if members are modelled.
+    pub modelling: Option<Box<Modelling>>,
     /// What members want done.
     pub notes: Vec<Note>,
     /// What applications may not have forgotten.
@@ -190,6 +220,18 @@ impl Outside {
         };
         if let Some(said) = self.with_adversary(to, hear) {
             self.say(self.now, to, said);
+        }
+    }
+
+    /// Puts a modelled member's message on its way; there are no adversaries among them.
+    pub fn send_parcel(&mut self, at: Moment, (from, to): (usize, usize), message: &Parcel) {
+        let Some(connection) = self.network.connection(from, to) else { return };
+        self.counts.sent(&message.message);
+        self.judges.sent(from, &message.message);
+        let arrivals = self.network.route(at, (from, to), message.bytes);
+        for at in arrivals.into_iter().flatten() {
+            let message = message.clone();
+            self.queue.push(at, Happening::Reach { from, to, connection, message });
         }
     }
 
@@ -255,9 +297,37 @@ impl Outside {
         // twice rightly holds it against its peer.
         let copies = if matches!(message, Message::BlockResponse { .. }) { 1 } else { 2 };
         for at in arrivals.into_iter().flatten().take(copies) {
-            let message = message.clone();
+            let message = Box::new(message.clone());
             self.queue.push(at, Happening::Arrive { from, to, connection, message });
         }
+    }
+
+    /// The light application's answer. What comes of a block is the same everywhere, so that it is
+    /// found out but once where there are many members and large blocks.
+    pub fn answer(&mut self, question: Question, key: Option<PublicKey>) -> Input {
+        let (Some(modelling), Question::Execute { block, id, .. }) =
+            (&mut self.modelling, &question)
+        else {
+            return self.word.answer(question, key);
+        };
+        let known = modelling.outcome.take().filter(|(hash, _)| *hash == id.hash);
+        let (hash, outcome) =
+            known.unwrap_or_else(|| (id.hash, Arc::new(self.word.outcome(block, &id.hash))));
+        modelling.outcome = Some((hash, Arc::clone(&outcome)));
+        Input::Executed { height: block.header.height, outcome }
+    }
+
+    /// The next transaction of modelled clients is sent at its time.
+    pub fn submit_later(&mut self) {
+        let next = self.modelling.as_mut().and_then(|it| it.load.next_at());
+        if let Some(at) = next {
+            self.queue.push(at, Happening::Submit);
+        }
+    }
+
+    /// Whether all that was to be measured is.
+    pub fn is_measured(&self) -> bool {
+        self.modelling.as_ref().is_some_and(|it| it.meter.is_over())
     }
 
     /// Tells what happens now, if somebody wants to read it.

@@ -4,6 +4,7 @@
 pub mod bounds;
 pub mod draw;
 pub mod fault;
+pub mod model;
 pub mod network;
 pub mod rule;
 pub mod shape;
@@ -16,6 +17,7 @@ mod sound;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultClass, FaultKind, SignerFate};
+pub use model::ModelPlan;
 pub use network::{Bandwidth, Distances, LatencyTable, NetworkPlan};
 pub use rule::{MessageKind, Rule};
 pub use shape::{Shape, ShapeError};
@@ -99,6 +101,8 @@ pub enum MachineKind {
     Light,
     /// The stores, the mempool and the kvstore of a node.
     Whole(Box<WholePlan>),
+    /// The light one, and what its work costs.
+    Modelled(Box<ModelPlan>),
 }
 
 /// The waits of the consensus, in milliseconds.
@@ -177,8 +181,16 @@ impl Plan {
     /// What the plan says of whole machines, if it has them.
     pub fn whole_plan(&self) -> Option<&WholePlan> {
         match &self.machine.kind {
-            MachineKind::Light => None,
+            MachineKind::Light | MachineKind::Modelled(_) => None,
             MachineKind::Whole(whole) => Some(whole),
+        }
+    }
+
+    /// What the plan says of modelled machines, if it has them.
+    pub fn model(&self) -> Option<&ModelPlan> {
+        match &self.machine.kind {
+            MachineKind::Light | MachineKind::Whole(_) => None,
+            MachineKind::Modelled(model) => Some(model),
         }
     }
 

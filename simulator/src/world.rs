@@ -16,6 +16,8 @@ use crate::faults::Course;
 use crate::judges::Judges;
 use crate::member::Member;
 use crate::member::light::Word;
+use crate::model::Modelling;
+use crate::model::workshop::Parcel;
 use crate::moment::{Moment, genesis_time};
 use crate::network::{Link, Network, size};
 use crate::outside::{Happening, Inside, Outside};
@@ -25,9 +27,8 @@ use crate::report::{Counts, Digest, Report};
 use crate::trace::{Trace, words};
 use crate::workload::Workload;
 
-/// Most things that happen for each height of the goal: more is a storm.
-const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
-/// As many as that are enough where a third or more is Byzantine, and nobody need get on.
+/// As many things for each height of the goal are enough where a third or more is Byzantine, and
+/// nobody need get on.
 const EVENTS_PER_HEIGHT_EXCUSED: u64 = 3_000;
 /// Largest block in bytes: a limit that an adversary can exceed without much work.
 pub const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
@@ -56,12 +57,13 @@ impl World {
             judges: Judges::new(&plan, &genesis),
             genesis,
             now: Moment::START,
-            queue: Queue::new(),
+            queue: if plan.model().is_some() { Queue::wide() } else { Queue::new() },
             network: Network::new(&plan),
             word: Word::new(&plan, &curves),
             notes: vec![],
             needed: Needed::default(),
             adversaries: adversaries(&plan, &curves),
+            modelling: Modelling::new(&plan),
             curves,
             counts: Counts::default(),
             digest: Digest::default(),
@@ -84,17 +86,19 @@ impl World {
 
     /// Lets everything happen.
     pub fn run(mut self) -> Report {
-        self.last();
+        self.last(&mut |_| {});
         self.end_of_world().0
     }
 
-    fn last(&mut self) {
+    /// `watch` looks after each thing that has happened.
+    pub(crate) fn last(&mut self, watch: &mut dyn FnMut(&Outside)) {
         for member in &mut self.members {
             member.start(&mut self.outside);
         }
         self.connect_all();
         self.heed_notes();
         self.workload.begin(&mut self.outside);
+        self.outside.submit_later();
         self.set_goal();
         while !self.is_over() {
             let Some((at, what)) = self.outside.queue.pop() else {
@@ -105,12 +109,13 @@ impl World {
             self.outside.judges.now = at;
             self.outside.counts.events += 1;
             self.happen(what);
+            watch(&self.outside);
         }
     }
 
     /// Lets everything happen, come what may.
     fn play_out(mut self) -> (Report, Option<Trace>) {
-        let last = std::panic::AssertUnwindSafe(|| self.last());
+        let last = std::panic::AssertUnwindSafe(|| self.last(&mut |_| {}));
         if let Err(panic) = std::panic::catch_unwind(last) {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
@@ -132,12 +137,15 @@ impl World {
     }
 
     fn is_over(&mut self) -> bool {
+        if self.outside.is_measured() {
+            return true;
+        }
         let (events, heights) = (self.outside.counts.events, self.outside.plan.heights.max(10));
         let enough = EVENTS_PER_HEIGHT_EXCUSED.saturating_mul(heights);
         if enough < events && self.outside.judges.excuse() {
             return true;
         }
-        let events_max = EVENTS_PER_HEIGHT_MAX.saturating_mul(heights);
+        let events_max = self.outside.plan.events_max();
         if events_max < events {
             self.fail("storm", format!("{events_max} things have happened"));
             return true;
@@ -159,28 +167,22 @@ impl World {
                     let land = Happening::Land { from, to, connection, message };
                     return self.outside.queue.push(at, land);
                 }
-                self.arrive((from, to), connection, message);
+                self.arrive((from, to), connection, *message);
+            }
+            Happening::Reach { from, to, connection, message } => {
+                self.take_in((from, to), connection, message);
             }
             Happening::Land { from, to, connection, message } => {
-                self.arrive((from, to), connection, message);
+                self.arrive((from, to), connection, *message);
             }
             Happening::Inside { member, life, event } => {
                 if self.members[member].life() != life {
                     return;
                 }
                 self.outside.digest.add(now, &[2, number(member), inside(&event)]);
-                let (it, outside) = (&mut self.members[member], &mut self.outside);
-                match event {
-                    Inside::Ring(timeout) => it.ring(outside, timeout),
-                    Inside::Answer(input) => it.hear(outside, *input),
-                    Inside::Wake => it.wake(outside),
-                    Inside::Execute => {
-                        it.execute(outside);
-                        self.note_needed();
-                    }
-                    Inside::Admit => it.admit(outside),
-                }
+                self.happen_inside(member, event);
             }
+            Happening::Submit => self.submit_next(),
             Happening::Errand { ticket, errand } => {
                 self.outside.digest.add(now, &[8, number(ticket.client), ticket.number]);
                 self.errand(ticket, &errand);
@@ -218,6 +220,60 @@ impl World {
             }
         }
         self.heed_notes();
+    }
+
+    fn happen_inside(&mut self, member: usize, event: Inside) {
+        let (it, outside) = (&mut self.members[member], &mut self.outside);
+        match event {
+            Inside::Ring(timeout) => it.ring(outside, timeout),
+            Inside::Answer(input) => it.hear(outside, *input),
+            Inside::Wake => it.wake(outside),
+            Inside::Execute => {
+                it.execute(outside);
+                self.note_needed();
+            }
+            Inside::Admit => it.admit(outside),
+            Inside::Look => it.look(outside),
+            Inside::Checked(peer, message) => {
+                it.take_checked(outside, std::iter::once((peer, message)));
+            }
+            Inside::AllChecked(batch) => it.take_checked(outside, batch),
+            Inside::Speak(said) => it.speak(outside, said),
+            Inside::Gossip => it.gossip(outside),
+        }
+        self.begin_to_measure();
+    }
+
+    /// Once the warm-up is over, all that was counted is forgotten.
+    fn begin_to_measure(&mut self) {
+        if self.outside.modelling.as_mut().is_some_and(|it| it.meter.begins()) {
+            self.members.iter_mut().for_each(Member::forget_measured);
+        }
+    }
+
+    /// A client of modelled members sends a transaction.
+    fn submit_next(&mut self) {
+        let now = self.outside.now;
+        let Some(modelling) = &mut self.outside.modelling else { return };
+        let (number, tx, member) = modelling.load.send(now);
+        self.outside.digest.add(now, &[10, number]);
+        self.members[member].submit_modelled(&mut self.outside, &tx);
+        self.outside.submit_later();
+    }
+
+    /// A message comes to a modelled member.
+    fn take_in(&mut self, (from, to): Link, connection: u32, message: Parcel) {
+        let now = self.outside.now;
+        let fact = fact(&message.message);
+        self.outside.digest.add(now, &[1, number(from), number(to), fact]);
+        let network = &mut self.outside.network;
+        if network.connection(from, to) != Some(connection) {
+            return;
+        }
+        let peer = network.peer_id(to, from).expect("they are connected");
+        if let Some(at) = network.land(now, to, message.bytes) {
+            self.members[to].take_in(&mut self.outside, at, peer, message);
+        }
     }
 
     /// Applications that let their nodes forget blocks know which others lack.
@@ -313,7 +369,7 @@ pub(crate) fn genesis(plan: &Plan, curves: &Curves) -> Genesis {
     });
     let mut params = ConsensusParams::default();
     let mut app_hash = AppHash::default();
-    params.block.bytes_max = Some(BLOCK_BYTES_MAX);
+    params.block.bytes_max = Some(plan.model().map_or(BLOCK_BYTES_MAX, |it| it.block_bytes));
     if let Some(whole) = plan.whole_plan() {
         params.evidence = crate::application::evidence_params(&whole.application);
         params.version.app = apps::kvstore::APP_VERSION;
@@ -358,5 +414,10 @@ fn inside(event: &Inside) -> u64 {
         Inside::Wake => 2,
         Inside::Execute => 3,
         Inside::Admit => 4,
+        Inside::Look => 5,
+        Inside::Checked(..) => 9,
+        Inside::AllChecked(batch) => 6 | number(batch.len()) << 8,
+        Inside::Speak(said) => 7 | number(said.len()) << 8,
+        Inside::Gossip => 8,
     }
 }

@@ -14,7 +14,9 @@ use crate::cli::Surroundings;
 use crate::complaint::Complaint;
 
 mod failures;
+mod model;
 mod panics;
+mod progress;
 mod search;
 mod seeds;
 mod shape;
@@ -49,6 +51,8 @@ pub struct Args {
     replay: Option<PathBuf>,
     #[command(flatten)]
     shape: shape::ShapeArgs,
+    #[command(flatten)]
+    model: model::ModelArgs,
 }
 
 /// Simulates, and says what came of it.
@@ -59,6 +63,13 @@ pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     if args.shape.wants_list() {
         shape::list_faults(around);
         return Ok(());
+    }
+    if let Some(option) = args.model.is_given().filter(|_| !args.model.model) {
+        let problem = format!("{option} is of the performance model");
+        return Err(Complaint::new("simulate", "", problem, "add --model, or leave it out").into());
+    }
+    if args.model.model {
+        return model::run(around, args);
     }
     panics::heed();
     if let Some(file) = &args.replay {

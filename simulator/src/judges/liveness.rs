@@ -31,6 +31,8 @@ pub struct Liveness {
     /// Of each member: the last height on its disk, and the round it has announced of the next.
     tips: Vec<u64>,
     rounds: Vec<(u64, u64)>,
+    /// The least of the honest tips: asked for after everything that happens.
+    lowest: u64,
     healed: Option<Moment>,
     goal: u64,
     deadline: Moment,
@@ -73,6 +75,7 @@ impl Liveness {
             heights: plan.heights,
             tips: vec![0; count],
             rounds: vec![(0, 0); count],
+            lowest: if standing.honest().next().is_some() { 0 } else { u64::MAX },
             healed: None,
             goal: u64::MAX,
             deadline: Moment(u64::MAX),
@@ -88,9 +91,10 @@ impl Liveness {
 
     /// A member has a block on its disk.
     pub fn decided(&mut self, member: usize, height: Height, now: Moment) {
-        let before = self.lowest();
+        let before = self.lowest;
         self.tips[member] = height.0;
-        if self.healed.is_some() && before < self.lowest() {
+        self.find_lowest();
+        if self.healed.is_some() && before < self.lowest {
             self.slowest = self.slowest.max(now.since(self.progressed));
             self.wait(now);
         }
@@ -104,6 +108,7 @@ impl Liveness {
     /// A member has lost its disk.
     pub fn wiped(&mut self, member: usize) {
         self.tips[member] = 0;
+        self.find_lowest();
     }
 
     /// All faults are over.
@@ -129,7 +134,7 @@ impl Liveness {
         if self.healed.is_none() {
             return Progress::Open;
         }
-        let lowest = self.lowest();
+        let lowest = self.lowest;
         if self.goal <= lowest && (!wanted || self.goal + HEIGHTS_WAITED_MAX <= lowest) {
             return Progress::Reached;
         }
@@ -148,8 +153,8 @@ impl Liveness {
         (self.slowest, Duration::from_millis(self.pace.block_ms(0)))
     }
 
-    fn lowest(&self) -> u64 {
-        self.honest.iter().map(|&it| self.tips[it]).min().unwrap_or(u64::MAX)
+    fn find_lowest(&mut self) {
+        self.lowest = self.honest.iter().map(|&it| self.tips[it]).min().unwrap_or(u64::MAX);
     }
 
     /// From now on the slowest has as long as one block may take.

@@ -10,6 +10,7 @@ use consensus::{
     StoredBlock, Timeout,
 };
 use execution::served;
+use types::message::WireStep;
 use types::{Block, ChainId, Evidence, Height, Message, PeerId, UnsignedVote};
 
 use super::trouble::{Ending, Stop};
@@ -43,13 +44,21 @@ impl Member {
         if matches!(self.machine, Machine::Whole(_)) {
             self.meet(outside, &input);
         }
+        if matches!(input, Input::Executed { .. }) {
+            self.executed_modelled(outside);
+        }
+        self.queue(outside, input);
+        self.work(outside);
+    }
+
+    /// Something waits for the replica's thread.
+    pub(super) fn queue(&mut self, outside: &mut Outside, input: Input) {
         let Some(running) = &mut self.running else { return };
         if INPUTS_MAX <= running.inbox.len() && matches!(input, Input::Received { .. }) {
             outside.counts.dropped += 1;
             return;
         }
         running.inbox.push_back(input);
-        self.work(outside);
     }
 
     /// An alarm rings, unless another has taken its place.
@@ -86,6 +95,8 @@ impl Member {
         let time = self.clock.read(outside.now);
         let mut outputs = Vec::new();
         let count = running.inbox.len().min(INPUTS_AT_ONCE_MAX);
+        let at = self.think(outside.now, count);
+        let Some(running) = &mut self.running else { return };
         let mut here = running.height.map_or(outside.genesis.initial_height, Height::next);
         for input in running.inbox.drain(..count) {
             outside.judges.taken(number, here, &input);
@@ -94,16 +105,17 @@ impl Member {
             }
             running.replica.handle(time, input, &mut outputs);
         }
-        self.go_on(outside, outputs);
+        self.go_on(outside, at, outputs);
         self.work(outside);
     }
 
     /// Carries out all outputs, and what follows from answers that come at once.
-    pub(super) fn go_on(&mut self, outside: &mut Outside, outputs: Vec<Output>) {
-        let mut turn = Turn { at: outside.now, answered: VecDeque::new() };
+    pub(super) fn go_on(&mut self, outside: &mut Outside, at: Moment, outputs: Vec<Output>) {
+        let mut turn = Turn { at, answered: VecDeque::new() };
         if let Err(end) = self.carry_out_all(outside, &mut turn, outputs) {
             return self.end(outside, end);
         }
+        self.say(outside, turn.at);
         if let Some(running) = &mut self.running {
             running.busy_until = turn.at;
         }
@@ -159,8 +171,8 @@ impl Member {
                     self.live_on()?;
                 }
             }
-            Output::Send { to, message } => self.send(outside, turn.at, to, &message),
-            Output::Serve { peer, height } => self.serve(outside, turn.at, peer, height),
+            Output::Send { to, message } => self.send(outside, turn, to, message),
+            Output::Serve { peer, height } => self.serve(outside, turn, peer, height),
             Output::Load { height } => {
                 let stored = self.stored(height);
                 self.later(
@@ -175,7 +187,7 @@ impl Member {
                 self.later(outside, at, Inside::Ring(alarm.timeout));
             }
             Output::Sign(request) => {
-                turn.at = turn.at.after(micros(outside.plan.machine.sign_micros));
+                turn.at = self.signing(outside, turn.at);
                 let answer = self.sign(outside, request)?;
                 turn.answered.push_back(answer);
                 self.live_on()?;
@@ -208,8 +220,18 @@ impl Member {
             turn.at = self.barrier_whole(outside, turn.at)?;
             return Ok(());
         }
-        let micros = outside.plan.machine.sync_micros + self.trouble.sync_micros;
-        turn.at = turn.at.after(Duration::from_micros(micros));
+        // What was said before does not wait for it.
+        self.say(outside, turn.at);
+        turn.at = match (&mut self.workshop, &self.running) {
+            (Some(shop), Some(running)) => shop.keep(turn.at, running.keeping.held()),
+            _ => {
+                let micros = outside.plan.machine.sync_micros + self.trouble.sync_micros;
+                turn.at.after(Duration::from_micros(micros))
+            }
+        };
+        if let Some(modelling) = &mut outside.modelling {
+            modelling.durable_at = turn.at;
+        }
         self.write(outside, true)
     }
 
@@ -272,30 +294,39 @@ impl Member {
         if outside.judges.decided(self.number, decided) {
             outside.counts.decided(decided.commit.round);
         }
+        if let Some(modelling) = &mut outside.modelling {
+            let what = (&*decided.block, decided.commit.round.0);
+            modelling.meter.decided(self.number, what, modelling.durable_at);
+        }
         outside.tell(|| {
             let (height, round) = (decided.block.header.height, decided.commit.round);
             format!("n{} has {height}/{round} {} on disk", self.number, words::block(&decided.id))
         });
     }
 
-    fn send(&mut self, outside: &mut Outside, at: Moment, to: Recipients, message: &Message) {
+    fn send(&mut self, outside: &mut Outside, turn: &mut Turn, to: Recipients, message: Message) {
+        if self.is_modelled() {
+            turn.at = self.put(turn.at, to, message);
+            return;
+        }
+        let at = turn.at;
         match to {
             Recipients::One(peer) => {
                 let to = Network::member_of(peer);
                 if outside.network.peer_id(self.number, to) == Some(peer) {
-                    outside.send(at, self.number, to, message);
+                    outside.send(at, self.number, to, &message);
                 }
             }
             Recipients::All => {
                 for place in 0..outside.network.peers(self.number).len() {
                     let to = outside.network.peers(self.number)[place];
-                    outside.send(at, self.number, to, message);
+                    outside.send(at, self.number, to, &message);
                 }
             }
         }
     }
 
-    fn serve(&mut self, outside: &mut Outside, at: Moment, peer: PeerId, height: Height) {
+    fn serve(&mut self, outside: &mut Outside, turn: &mut Turn, peer: PeerId, height: Height) {
         let message = match &self.machine {
             Machine::Light(light) => light.served(height),
             Machine::Whole(whole) => match &whole.life {
@@ -303,7 +334,16 @@ impl Member {
                 None => return,
             },
         };
-        self.send(outside, at, Recipients::One(peer), &message);
+        self.send(outside, turn, Recipients::One(peer), message);
+    }
+
+    /// When a signature is made.
+    fn signing(&mut self, outside: &mut Outside, at: Moment) -> Moment {
+        self.say(outside, at);
+        match &mut self.workshop {
+            Some(shop) => shop.sign(at),
+            None => at.after(Duration::from_micros(outside.plan.machine.sign_micros)),
+        }
     }
 
     fn sign(&mut self, outside: &mut Outside, request: SignRequest) -> Result<Input, End> {
@@ -335,11 +375,23 @@ impl Member {
         if matches!(self.machine, Machine::Whole(_)) {
             return self.ask_whole(outside, at, question);
         }
+        if self.is_modelled() {
+            return self.ask_modelled(outside, at, question);
+        }
         let longest = outside.plan.machine.answer_micros * 1000;
         let takes = if 0 < longest { self.chance.below(longest) } else { 0 };
+        let answer = self.answer(outside, question);
+        let Some(running) = &mut self.running else { return };
+        let done = running.executing_until.max(at).after_nanos(takes);
+        running.executing_until = done;
+        self.later(outside, done, Inside::Answer(Box::new(answer)));
+    }
+
+    /// The light application's answer.
+    pub(super) fn answer(&mut self, outside: &mut Outside, question: Question) -> Input {
         let judged = judged(&question);
         let answer = self.checked(&outside.genesis.chain_id, &question);
-        let answer = answer.unwrap_or_else(|| outside.word.answer(question, self.key));
+        let answer = answer.unwrap_or_else(|| outside.answer(question, self.key));
         if let Input::Executed { height, outcome } = &answer {
             outside.judges.executed(self.number, *height, outcome);
         }
@@ -348,10 +400,7 @@ impl Member {
         {
             adversary.learn(block);
         }
-        let Some(running) = &mut self.running else { return };
-        let done = running.executing_until.max(at).after_nanos(takes);
-        running.executing_until = done;
-        self.later(outside, done, Inside::Answer(Box::new(answer)));
+        answer
     }
 
     /// What follows from the signatures in question alone: those of the last commit and of the
@@ -397,6 +446,11 @@ impl Member {
         if let Some(running) = &mut self.running {
             running.progress.learn(announcement);
         }
+        if let Some(modelling) = &mut outside.modelling
+            && let Announcement::Step { height, step: WireStep::Propose, .. } = announcement
+        {
+            modelling.meter.entered(self.number, height.0, outside.now);
+        }
         outside.tell_some(|| {
             let text = words::announcement(announcement)?;
             Some(format!("n{} {text}", self.number))
@@ -433,8 +487,4 @@ fn said(signed: &Input, asked: SignRequest) -> SignRequest {
         }
         (_, asked) => asked,
     }
-}
-
-fn micros(count: u64) -> Duration {
-    Duration::from_micros(count)
 }

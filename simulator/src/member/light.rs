@@ -7,16 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consensus::{Decided, Input, Judgement, Output, Question, Record, Start, StoredBlock};
 use types::{
-    AppHash, Block, BlockOutcome, ChainState, Evidence, Hash, Height, Message, PublicKey, Time, Tx,
-    TxResult, ValidatorSet, ValidatorUpdate, VotingPower,
+    Address, AppHash, Block, BlockOutcome, ChainState, Evidence, Hash, Height, Message, PublicKey,
+    Time, Tx, TxResult, ValidatorSet, ValidatorUpdate, VotingPower,
 };
 
 use crate::chance::Chance;
 use crate::curves::Curves;
 use crate::plan::{MachinePlan, Plan};
-
-/// Blocks that a light disk keeps.
-const BLOCKS_MAX: usize = 4096;
 
 /// What a disk holds.
 #[derive(Clone, Debug)]
@@ -37,14 +34,16 @@ type Write = Vec<Output>;
 /// A disk and an application.
 #[derive(Clone, Debug)]
 pub struct Light {
+    /// How many blocks it keeps.
+    blocks_max: usize,
     rows: Rows,
     /// Written, but not synced: a loss of power takes them, from some point on.
     unsynced: Vec<Write>,
 }
 
 impl Light {
-    /// Before the first block.
-    pub fn new(state: Arc<ChainState>) -> Self {
+    /// Before the first block. It will keep so many.
+    pub fn new(state: Arc<ChainState>, blocks_max: usize) -> Self {
         let rows = Rows {
             records: Vec::new(),
             blocks: BTreeMap::new(),
@@ -53,7 +52,7 @@ impl Light {
             evidence: BTreeMap::new(),
             committed: BTreeSet::new(),
         };
-        Self { rows, unsynced: Vec::new() }
+        Self { blocks_max, rows, unsynced: Vec::new() }
     }
 
     /// Writes. Returns what was decided, once it is safe.
@@ -66,6 +65,7 @@ impl Light {
         for write in std::mem::take(&mut self.unsynced) {
             decided.extend(self.rows.apply(write));
         }
+        self.rows.forget(self.blocks_max);
         decided
     }
 
@@ -79,7 +79,9 @@ impl Light {
     pub fn lose_power(&mut self, taken: usize) -> Vec<Arc<Decided>> {
         let mut unsynced = std::mem::take(&mut self.unsynced);
         unsynced.truncate(taken);
-        unsynced.into_iter().filter_map(|write| self.rows.apply(write)).collect()
+        let decided = unsynced.into_iter().filter_map(|write| self.rows.apply(write)).collect();
+        self.rows.forget(self.blocks_max);
+        decided
     }
 
     /// The process is killed: the operating system keeps all that was written.
@@ -148,12 +150,19 @@ impl Light {
 }
 
 impl Rows {
+    /// Keeps only so many blocks.
+    fn forget(&mut self, blocks_max: usize) {
+        while blocks_max < self.blocks.len() {
+            self.blocks.pop_first();
+        }
+        while blocks_max < self.validators.len() {
+            self.validators.pop_first();
+        }
+    }
+
     fn take(&mut self, state: Arc<ChainState>) {
         if let Some(last) = &state.last_block {
             self.validators.insert(last.height, Arc::clone(&last.validators));
-            if BLOCKS_MAX < self.validators.len() {
-                self.validators.pop_first();
-            }
         }
         self.state = state;
     }
@@ -178,9 +187,6 @@ impl Rows {
                     let (parts, commit) = (Arc::clone(&it.parts), it.commit.clone());
                     self.blocks.insert(height, StoredBlock { parts, commit });
                     self.records.retain(|record| height < record.height());
-                    if BLOCKS_MAX < self.blocks.len() {
-                        self.blocks.pop_first();
-                    }
                     decided = Some(Arc::new(*it));
                 }
                 Output::KeepState(state) => self.take(state),
@@ -195,6 +201,17 @@ impl Rows {
 pub fn whole(stored: &StoredBlock) -> Block {
     let bytes = stored.parts.assemble().expect("stored blocks are whole");
     types::codec::decode_block(bytes).expect("stored blocks are sound")
+}
+
+/// The answer to the question for a block: one with these transactions.
+pub fn build(question: Question, proposer: Address, txs: Vec<Tx>) -> Input {
+    let Question::Build { height, round, state, last_commit, evidence } = question else {
+        unreachable!("only who is asked to build builds")
+    };
+    let commit = last_commit.map(|commit| commit.commit());
+    let block = state.make_block(txs, commit, evidence, proposer);
+    let parts = block.part_set();
+    Input::Built { height, round, built: Some((Arc::new(block), Arc::new(parts))) }
 }
 
 /// What the light application says: the same of the same block at every member.
@@ -215,14 +232,10 @@ impl Word {
     /// Its answer to a question; signatures were checked before.
     pub fn answer(&self, question: Question, key: Option<PublicKey>) -> Input {
         match question {
-            Question::Build { height, round, state, last_commit, evidence } => {
+            Question::Build { height, round, .. } => {
                 let proposer = key.expect("only validators are asked to build").address();
                 let tx = Tx::from(format!("{height}/{round}/{proposer}").into_bytes());
-                let commit = last_commit.map(|commit| commit.commit());
-                let block = state.make_block(vec![tx], commit, evidence, proposer);
-                let parts = block.part_set();
-                let built = Some((Arc::new(block), Arc::new(parts)));
-                Input::Built { height, round, built }
+                build(question, proposer, vec![tx])
             }
             Question::Judge { block, .. } => {
                 let (height, block) = (block.header.height, block.hash());

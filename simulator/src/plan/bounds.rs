@@ -26,6 +26,20 @@ const OFFERS: u64 = 6;
 /// Rejected blocks in a row that are as good as impossible at the highest drawn rate: 0.2^14.
 const REJECTIONS_MAX: u64 = 14;
 
+/// Most things that happen for each height of the goal: more is a storm.
+const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
+/// And for each pair of modelled members, whose clients may send much.
+const EVENTS_PER_PAIR_MAX: u64 = 20_000;
+
+impl Plan {
+    /// Most things that happen in its world: more is a storm.
+    pub fn events_max(&self) -> u64 {
+        let count = u64::try_from(self.members.len()).expect("few members");
+        let pairs = self.model().map_or(0, |_| EVENTS_PER_PAIR_MAX.saturating_mul(count * count));
+        EVENTS_PER_HEIGHT_MAX.max(pairs).saturating_mul(self.heights.max(10))
+    }
+}
+
 /// Virtual milliseconds in which the slowest honest member gets a block further once the last fault
 /// is over, at most. `round` is the highest that anybody has reached, and `turns` how many rounds
 /// pass until enough honest proposers had theirs.

@@ -125,7 +125,7 @@ impl MachinePlan {
     pub fn step_micros(&self) -> u64 {
         let own = self.sync_micros + self.sign_micros + self.answer_micros;
         match &self.kind {
-            MachineKind::Light => own,
+            MachineKind::Light | MachineKind::Modelled(_) => own,
             // The outcome and the state are synced, too.
             MachineKind::Whole(whole) => {
                 own + 2 * self.sync_micros + whole.application.height_micros()

@@ -2,6 +2,7 @@
 
 use types::ChainState;
 
+use super::model::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, RATE_MAX, THREADS_MAX, TX_BYTES_MIN};
 use super::shape::{HEIGHTS_MAX, VALIDATORS_MAX};
 use super::{FaultKind, NetworkPlan, PLAN_VERSION, Plan};
 use crate::curves::Curves;
@@ -114,11 +115,30 @@ impl Plan {
             within("how long a fault lasts", fault.lasts_ms, 0, MILLIS_MAX)?;
             fault.kind.check(count)?;
         }
+        self.check_model()?;
         // Stand-ins for keys make the same sets, and cost nothing.
         let genesis = crate::world::genesis(self, &Curves::new(self.keys_count(), false));
         let state = ChainState::genesis(&genesis);
         state.map_err(|error| PlanError::Validators(error.to_string()))?;
         Ok(())
+    }
+}
+
+impl Plan {
+    /// Nothing goes wrong among modelled members, and all is within its limits.
+    fn check_model(&self) -> Result<(), PlanError> {
+        let Some(model) = self.model() else { return Ok(()) };
+        let liars = self.members.iter().filter(|member| !member.vices.is_empty()).count();
+        within("the number of liars in a model", length(liars), 0, 0)?;
+        within("the number of faults in a model", length(self.faults.len()), 0, 0)?;
+        for threads in [model.verifiers, model.carriers] {
+            within("the threads of a model", length(threads), 1, length(THREADS_MAX))?;
+        }
+        within("the transactions a second", model.rate, 0, RATE_MAX)?;
+        within("the bytes of a block", model.block_bytes, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX)?;
+        within("the bytes of a transaction", model.tx_bytes, TX_BYTES_MIN, model.block_bytes)?;
+        within("the heights of a warm-up", model.warm_up, 1, self.heights.saturating_sub(1))?;
+        model.costs.check().map_err(|error| PlanError::Unreadable(error.to_string()))
     }
 }
 

@@ -12,14 +12,11 @@ use simulator::plan::Shape;
 use simulator::report::Summary;
 use simulator::search::Run;
 
+use super::progress::Progress;
 use super::seeds::Seeds;
 use super::{Args, conclude, panics, shape};
 use crate::cli::Surroundings;
 use crate::complaint::Complaint;
-
-mod progress;
-
-use progress::Progress;
 
 /// Most threads.
 const JOBS_MAX: usize = 1024;

@@ -17,9 +17,10 @@ pub struct ShapeArgs {
     /// The height that everybody must reach [default: drawn, 20 to 50].
     #[arg(long, value_name = "COUNT")]
     heights: Option<u64>,
-    /// How many validators there are [default: drawn, 4, 5, 7 or 10].
-    #[arg(long, value_name = "COUNT")]
-    validators: Option<usize>,
+    /// How many validators there are [default: drawn, 4, 5, 7 or 10]. With `--model` several
+    /// counts with commas between them give a column each [default: 4].
+    #[arg(long, value_name = "COUNT", value_delimiter = ',')]
+    validators: Vec<usize>,
     /// How many of them are Byzantine [default: drawn, below a third of the power].
     #[arg(long, value_name = "COUNT")]
     byzantine: Option<usize>,
@@ -64,7 +65,9 @@ impl ShapeArgs {
         };
         let number = |count: usize| format!(" {count}");
         option("heights", self.heights.map(|count| format!(" {count}")));
-        option("validators", self.validators.map(number));
+        for &count in &self.validators {
+            option("validators", Some(number(count)));
+        }
         option("byzantine", self.byzantine.map(number));
         option("beyond-a-third", self.beyond_a_third.then(String::new));
         option("faults", (self.faults != "all").then(|| format!(" {}", self.faults)));
@@ -79,8 +82,13 @@ impl ShapeArgs {
     /// # Errors
     /// If a fault has no such name, or a file is no table of latencies.
     pub fn shape(&self) -> Result<Shape, Complaint> {
+        if 1 < self.validators.len() {
+            let problem = format!("{} counts for one network", self.validators.len());
+            let remedy = "give one, or add --model, which compares networks";
+            return Err(Complaint::new("--validators", "", problem, remedy));
+        }
         Ok(Shape {
-            validators: self.validators,
+            validators: self.validators.first().copied(),
             byzantine: self.byzantine,
             beyond_a_third: self.beyond_a_third,
             heights: self.heights,
@@ -94,6 +102,30 @@ impl ShapeArgs {
             },
             ..Shape::default()
         })
+    }
+}
+
+impl ShapeArgs {
+    /// What of it a performance model takes: the sizes of networks, the heights, and how messages
+    /// travel.
+    ///
+    /// # Errors
+    /// If something else is asked for, or a file is no table of latencies.
+    pub fn of_model(&self) -> Result<(Vec<usize>, Option<u64>, shape::Terrain), Complaint> {
+        let refuse = |option: &str, problem: &str| {
+            Err(Complaint::new(option, "", problem, "leave it out, or leave out --model"))
+        };
+        if self.byzantine.is_some_and(|count| 0 < count) || self.beyond_a_third {
+            return refuse("--byzantine", "all are honest in a performance model");
+        }
+        if !["all", "none"].contains(&self.faults.as_str()) {
+            return refuse("--faults", "nothing goes wrong in a performance model");
+        }
+        if self.real_signatures {
+            let problem = "a performance model charges what signatures cost, and makes none";
+            return refuse("--real-signatures", problem);
+        }
+        Ok((self.validators.clone(), self.heights, terrain(self.network.as_deref())?))
     }
 }
 
