@@ -13,7 +13,7 @@ endif
 CARGO_FLAGS := --release --locked
 LOCKSTEP := $(CARGO_TARGET_DIR)/release/lockstep
 
-.PHONY: up build test night lint fmt bench setup clean-network
+.PHONY: up build test test-mixed night lint fmt bench setup clean-network
 
 ## up: four validators on this machine, their RPC and explorer URLs, until Ctrl-C
 up: build
@@ -28,9 +28,15 @@ test: setup lint
 	cargo build $(CARGO_FLAGS) --bin lockstep
 	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
 
-## night: search for seeds that fail, for HOURS (8), and print the tables
+## test-mixed: Lockstep beside CometBFT; skipped where no `cometbft` is on the PATH. ONLY=part of
+## a name for some of it
+test-mixed: build
+	cargo test $(CARGO_FLAGS) -p node --test mixed -- $(ONLY)
+
+## night: search for seeds that fail, for HOURS (8), print the tables, and run all twins
 night: build
 	LOCKSTEP=$(LOCKSTEP) HOURS=$(or $(HOURS),8) sh scripts/night.sh
+	TWINS=all cargo test $(CARGO_FLAGS) -p simulator --test twins
 
 ## lint: format and clippy, warnings are errors
 lint: setup

@@ -10,6 +10,7 @@ FAILURES=${FAILURES:-night-failures.txt}
 
 # One profile a line: what is asked of its networks. The first is anything at all.
 PROFILES='--faults all
+--whole
 --network lan
 --network wan
 --faults none

@@ -21,7 +21,7 @@ use std::time::Duration;
 use types::message::WireStep;
 use types::{
     BitArray, BlockId, Height, Message, Offence, PartSet, PartSetHeader, PeerId, Proposal, Round,
-    Time, ValidatorIndex, ValidatorSet,
+    Time, ValidatorIndex, ValidatorSet, VotingPower,
 };
 
 use crate::input::{Alarm, StoredBlock, Timeout, Wait};
@@ -115,7 +115,8 @@ pub struct Gossip {
     initial_height: Height,
     tick_every: Duration,
     slow_every: Duration,
-    peers: BTreeMap<PeerId, Peer>,
+    /// Boxed, since each is taken out for a while when it is looked at.
+    peers: BTreeMap<PeerId, Box<Peer>>,
     ticks: u64,
     /// When the alarm that we asked for rings.
     due: Option<Time>,
@@ -130,6 +131,11 @@ pub struct Gossip {
     /// The round of our own proposal that went to all.
     said_proposal: Option<(Height, Round)>,
     votes: BTreeMap<Ballot, Aged>,
+    /// How far votes were looked at: the height, how many were counted, and the power of the last
+    /// commit. There may be thousands of rounds.
+    votes_seen: Option<(Height, u64, Option<VotingPower>)>,
+    /// Ballots to which votes have come of late.
+    young: BTreeSet<Ballot>,
     /// Parts of the block with this header, and the tick at which its proposal was first here.
     parts: Option<(PartSetHeader, Aged)>,
     proposal_since: Option<(Height, Round, u64)>,
@@ -154,6 +160,8 @@ impl Gossip {
             told_block: None,
             said_proposal: None,
             votes: BTreeMap::new(),
+            votes_seen: None,
+            young: BTreeSet::new(),
             parts: None,
             proposal_since: None,
             stored: BTreeMap::new(),
@@ -163,7 +171,7 @@ impl Gossip {
 
     /// A peer has connected: it is told where we are.
     pub fn peer_up(&mut self, now: Time, peer: PeerId, view: &View<'_>, outputs: &mut Vec<Output>) {
-        self.peers.insert(peer, Peer::default());
+        self.peers.insert(peer, Box::default());
         send(outputs, Recipients::One(peer), view.new_round_step(now));
         if let Some(message) = view.new_valid_block() {
             send(outputs, Recipients::One(peer), message);
@@ -227,8 +235,8 @@ impl Gossip {
         &self,
         stored: impl Fn(PeerId) -> Option<(Height, Height)>,
     ) -> Vec<PeerSnapshot> {
-        let picture = |(&id, peer): (&PeerId, &Peer)| peer.snapshot(id, stored(id));
-        self.peers.iter().filter_map(picture).collect()
+        let pictures = self.peers.iter().map(|(&id, peer)| peer.snapshot(id, stored(id)));
+        pictures.flatten().collect()
     }
 
     /// Peers that did not move for a whole slow tick may have lost what they were sent; they are

@@ -90,7 +90,8 @@ struct Wanted {
 #[derive(Clone)]
 struct AskedExtension {
     vote: Vote,
-    answered: bool,
+    /// Whether it takes the extension, once it has answered.
+    accepted: Option<bool>,
 }
 
 /// One height being decided.

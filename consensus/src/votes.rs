@@ -24,6 +24,10 @@ pub struct Votes {
     /// In which round each validator was last seen to vote, and the weight seen last in a round.
     seen: BTreeMap<ValidatorIndex, Round>,
     seen_power: BTreeMap<Round, VotingPower>,
+    /// How many votes were counted, conflicting ones left out.
+    counted: u64,
+    /// What a quorum precommitted, and in which round.
+    decided: Option<(Round, BlockId)>,
 }
 
 /// Both tallies of a round.
@@ -52,6 +56,8 @@ impl Votes {
             ahead: BTreeMap::new(),
             seen: BTreeMap::new(),
             seen_power: BTreeMap::new(),
+            counted: 0,
+            decided: None,
         }
     }
 
@@ -80,7 +86,7 @@ impl Votes {
         for index in near {
             let newest = self.ahead.remove(&index).expect("it was just found");
             for vote in newest.prevote.into_iter().chain(newest.precommit) {
-                if self.open(vote.round, vote.kind).add(vote.clone()).counted() {
+                if self.count(vote.clone()).counted() {
                     counted.push(vote);
                 }
             }
@@ -98,13 +104,35 @@ impl Votes {
         let power = validator.power;
         self.see(index, vote.round, power);
         if vote.round <= self.current.next() {
-            return self.open(vote.round, vote.kind).add(vote);
+            return self.count(vote);
         }
         let newest = self.ahead.entry(index).or_insert_with(|| Newest::of(vote.round));
         if newest.round < vote.round {
             *newest = Newest::of(vote.round);
         }
         if newest.round == vote.round { newest.keep(vote) } else { Added::Known }
+    }
+
+    /// Counts a vote of a round that is near enough. There may be thousands of rounds, so what a
+    /// vote changes is noted here, and nobody has to look for it.
+    fn count(&mut self, vote: Vote) -> Added {
+        let (round, kind) = (vote.round, vote.kind);
+        let tally = self.open(round, kind);
+        let added = tally.add(vote);
+        let polka = tally.polka().flatten().filter(|_| kind == VoteKind::Precommit);
+        self.decided = self.decided.or(polka.map(|id| (round, id)));
+        self.counted += u64::from(added == Added::New);
+        added
+    }
+
+    /// How many votes were counted so far, conflicting ones left out: it grows with every vote.
+    pub fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    /// What a quorum precommitted, and in which round. L49.
+    pub fn decided(&self) -> Option<(Round, BlockId)> {
+        self.decided
     }
 
     /// The votes of one kind in a round, if there are any.

@@ -160,6 +160,8 @@ fn a_peer_that_says_what_cannot_be_is_blamed() {
         last_commit_round,
     };
     assert_eq!(blamed_for(&bits(4)), None);
+    // How the reference says that it has none of them.
+    assert_eq!(blamed_for(&bits(0)), None);
     assert_eq!(blamed_for(&bits(5)), Some(Offence::Lie));
     assert_eq!(blamed_for(&has(3)), None);
     assert_eq!(blamed_for(&has(4)), Some(Offence::Lie));

@@ -1,6 +1,7 @@
 //! Runs the scripts of `scenarios/*.txt`. A script is a list of commands (`> ...`), each followed
 //! by what the replica does; comments begin with `#`. At the head, `me N` chooses whose replica it
-//! is, `quiet` that no blocks without transactions are made, `patient` that they are after a while.
+//! is, `quiet` that no blocks without transactions are made, `patient` that they are after a while,
+//! `extended` that precommits carry extensions.
 //!
 //! `UPDATE_SCENARIOS=1 cargo test -p consensus --test scenarios` rewrites what is expected.
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use consensus::Config;
 use solo::Solo;
-use types::ConsensusParams;
+use types::{ConsensusParams, Height};
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a script is rewritten when its author asks")]
@@ -47,10 +48,10 @@ fn play(text: &str) -> String {
     let mut solo: Option<Solo> = None;
     let mut me = 3;
     let mut config = Config { commit: Duration::ZERO, ..Config::default() };
+    let mut params = ConsensusParams::default();
     for line in text.lines() {
         if let Some(command) = line.strip_prefix("> ") {
-            let solo = solo
-                .get_or_insert_with(|| Solo::new(me, config.clone(), ConsensusParams::default()));
+            let solo = solo.get_or_insert_with(|| Solo::new(me, config.clone(), params.clone()));
             played.push_str(line);
             played.push('\n');
             played.push_str(&solo.obey(command));
@@ -58,6 +59,7 @@ fn play(text: &str) -> String {
             match line.split_whitespace().collect::<Vec<_>>()[..] {
                 ["me", number] => me = number.parse().expect("an index"),
                 ["quiet"] => config.create_empty_blocks = false,
+                ["extended"] => params.abci.extensions_from = Some(Height::FIRST),
                 ["patient"] => config.create_empty_blocks_interval = Duration::from_secs(5),
                 _ => {}
             }

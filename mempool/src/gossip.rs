@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use types::{PeerId, Tx};
 
-use crate::waiting::{Place, Waiting};
+use crate::waiting::{Entry, Place, Waiting};
 
 /// How far each connected peer was served.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ impl Gossip {
         let Some(cursor) = self.cursors.get_mut(&peer) else {
             return false;
         };
-        let next = waiting.from(*cursor).find(|(_, entry)| !entry.senders.has(peer));
+        let next = waiting.from(*cursor).find(|(_, entry)| is_for(entry, peer));
         *cursor = next.map_or(waiting.next_place(), |(place, _)| place);
         next.is_some()
     }
@@ -49,7 +49,7 @@ impl Gossip {
         };
         let (mut batch, mut bytes) = (vec![], 0_u64);
         for (place, entry) in waiting.from(*cursor) {
-            if entry.senders.has(peer) {
+            if !is_for(entry, peer) {
                 *cursor = place + 1;
                 continue;
             }
@@ -62,4 +62,10 @@ impl Gossip {
         }
         batch
     }
+}
+
+/// Whether a peer is told of a transaction: not of what it sent us, nor of one without a byte, for
+/// which the reference ends a connection. That one waits for our own turn to propose.
+fn is_for(entry: &Entry, peer: PeerId) -> bool {
+    !entry.senders.has(peer) && !entry.tx.is_empty()
 }

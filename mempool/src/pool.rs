@@ -259,11 +259,13 @@ impl Mempool {
     }
 
     /// The next transactions for a peer, in order: at most `count_max`, and at most `bytes_max`
-    /// bytes unless one alone has more. None if it lacks none. They count as sent.
+    /// bytes unless one alone has more. None if it lacks none. They count as sent. All together
+    /// are no larger than one may be: the reference takes no larger message.
     pub fn batch_for(&mut self, peer: PeerId, bytes_max: u64, count_max: usize) -> Option<Vec<Tx>> {
         if !self.config.broadcast {
             return None;
         }
+        let bytes_max = bytes_max.min(self.config.tx_bytes_max as u64);
         let batch = self.gossip.batch(peer, &self.waiting, bytes_max, count_max);
         (!batch.is_empty()).then_some(batch)
     }

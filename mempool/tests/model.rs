@@ -192,6 +192,7 @@ impl Model {
     }
 
     fn batch(&mut self, peer: u64, bytes_max: u64, count_max: usize) -> Option<Vec<Tx>> {
+        let bytes_max = bytes_max.min(TX_BYTES_MAX as u64);
         let mut bytes = 0;
         let mut batch = vec![];
         for pending in self.lacks(peer).into_iter().take(count_max) {

@@ -258,6 +258,28 @@ fn peers_are_sent_what_they_lack_and_did_not_send() {
     assert_eq!(batch(&mut pool, BOB, 9), Some(vec![5]));
 }
 
+/// The reference ends a connection over a transaction without a byte.
+#[test]
+fn an_empty_transaction_waits_and_is_told_to_nobody() {
+    let mut pool = pool();
+    pool.admit(Tx::new(), Source::Local).unwrap();
+    assert_eq!(pool.checked(&TxKey::of(&[]), GOOD), Ok(true));
+    assert!(!pool.has_gossip(ALICE));
+    add(&mut pool, [1], Source::Local);
+    assert_eq!(pool.batch_for(ALICE, u64::MAX, 9), Some(vec![tx(1)]));
+    assert_eq!(pool.batch_for(ALICE, u64::MAX, 9), None);
+    assert_eq!(pool.reap(u64::MAX, None), [Tx::new(), tx(1)]);
+}
+
+#[test]
+fn a_batch_is_no_larger_than_a_transaction_may_be() {
+    let mut pool = Mempool::new(Config { tx_bytes_max: 25, ..Config::default() });
+    pool.peer_up(ALICE);
+    add(&mut pool, 1..=3, Source::Local);
+    assert_eq!(pool.batch_for(ALICE, u64::MAX, 9).map(|txs| numbers(&txs)), Some(vec![1, 2]));
+    assert_eq!(pool.batch_for(ALICE, u64::MAX, 9).map(|txs| numbers(&txs)), Some(vec![3]));
+}
+
 #[test]
 fn batches_are_limited_in_bytes_but_never_stuck() {
     let mut pool = pool();

@@ -17,6 +17,7 @@ pub mod backend;
 pub mod driver;
 pub mod events;
 pub mod executor;
+pub mod strangers;
 pub mod threads;
 pub mod verifier;
 pub mod watch;

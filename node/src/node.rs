@@ -29,6 +29,7 @@ use crate::executor::Executor;
 use crate::home::{Home, NodeKey, load_genesis};
 use crate::metrics::{self, Metrics, Sources};
 use crate::signer::{MissingState, Signer};
+use crate::strangers::Strangers;
 use crate::threads::{self, Queues, Table};
 use crate::verifier::{SharedKeyring, Verifier};
 use crate::watch::Watcher;
@@ -263,6 +264,7 @@ impl World {
             keyring: keyring.clone(),
             memory,
             store: store.clone(),
+            strangers: Strangers::new(keyring.chain_id()),
             admission: Arc::clone(&admission),
             replica: answers.clone(),
         };

@@ -13,6 +13,7 @@ use types::{ChainId, Channel, Keyring, Message, Offence, PeerId};
 
 use crate::admission::Admission;
 use crate::driver::Event;
+use crate::strangers::{Heard, Strangers};
 
 /// Most network events taken together, so that their signatures share one batch.
 const EVENTS_AT_ONCE_MAX: usize = 512;
@@ -57,6 +58,8 @@ pub struct Verifier {
     pub memory: SharedMemory,
     /// What evidence is checked against.
     pub store: Store,
+    /// Who has not shown yet which chain it is of.
+    pub strangers: Strangers,
     /// Where transactions go.
     pub admission: Arc<Admission>,
     /// Where everything else goes.
@@ -87,17 +90,21 @@ impl Verifier {
 
     /// Routes one event. Returns false when the replica is gone.
     fn sort(
-        &self,
+        &mut self,
         event: p2p::Event,
         senders: &mut Vec<PeerId>,
         messages: &mut Vec<Message>,
     ) -> bool {
         match event {
-            p2p::Event::Up { peer, .. } => {
+            p2p::Event::Up { peer, facts } => {
+                if facts.hello.is_none() {
+                    self.strangers.arrived(peer);
+                }
                 self.admission.peer_up(peer);
                 self.replica.send(Event::Input(Input::PeerUp(peer))).is_ok()
             }
             p2p::Event::Down { peer, .. } => {
+                self.strangers.left(peer);
                 self.admission.peer_down(peer);
                 // What it said before it left comes first.
                 self.pass_on(senders, messages)
@@ -116,7 +123,7 @@ impl Verifier {
     }
 
     /// Decodes a message; transactions and bad evidence end here.
-    fn read(&self, peer: PeerId, channel: Channel, bytes: Bytes) -> Option<Message> {
+    fn read(&mut self, peer: PeerId, channel: Channel, bytes: Bytes) -> Option<Message> {
         let message = match Message::decode(channel, bytes) {
             Ok(message) => message,
             Err(error) => {
@@ -125,6 +132,9 @@ impl Verifier {
                 return None;
             }
         };
+        if self.strangers.has(peer) && !self.is_for_others(peer, &message) {
+            return None;
+        }
         match message {
             Message::Txs(txs) => {
                 self.admission.received(peer, txs);
@@ -149,6 +159,25 @@ impl Verifier {
         }
     }
 
+    /// Looks at what a peer without a hello says of its chain, and whether it goes on from here.
+    fn is_for_others(&mut self, peer: PeerId, message: &Message) -> bool {
+        match self.strangers.hear(peer, message) {
+            Heard::Nothing => true,
+            Heard::Has(height) => {
+                let request = Message::BlockRequest(height);
+                let sent = self.peers.send(peer, request.channel(), request.encode());
+                tracing::debug!(%peer, %height, sent, "asked which chain it is of");
+                true
+            }
+            Heard::Answer => false,
+            Heard::Foreign { theirs } => {
+                let ours = self.keyring.chain_id();
+                self.peers.disconnect(peer, format!("its chain is `{theirs}`, ours is `{ours}`"));
+                false
+            }
+        }
+    }
+
     /// Checks the signatures of what was gathered, and hands it to the replica in order.
     fn pass_on(&self, senders: &mut Vec<PeerId>, messages: &mut Vec<Message>) -> bool {
         if messages.is_empty() {
@@ -166,7 +195,11 @@ impl Verifier {
                 }
                 Verdict::Unknown => {}
                 Verdict::Refused(offence) => {
-                    self.peers.penalise(peer, offence, "a message with a wrong signature");
+                    let reason = match self.strangers.has(peer) {
+                        true => "a wrong signature; its chain is perhaps another",
+                        false => "a message with a wrong signature",
+                    };
+                    self.peers.penalise(peer, offence, reason);
                 }
             }
         }

@@ -355,6 +355,47 @@ fn testnet_makes_homes_that_know_each_other() {
 }
 
 #[test]
+fn testnet_makes_homes_of_both_kinds_that_know_each_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let net = folder.path().join("net");
+    let binary = env!("CARGO_BIN_EXE_lockstep");
+    let output = run(Command::new(binary)
+        .args(["testnet", "--v", "1", "--n", "1", "--peer-config", "cometbft", "--peer-v", "2"])
+        .args(["--base-port", "30000", "--set", "consensus.timeout_commit=0s", "--o"])
+        .arg(&net));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let programs: Vec<String> =
+        text(&output.stdout).lines().map(|line| line[..8].to_string()).collect();
+    assert_eq!(programs, ["lockstep", "cometbft", "cometbft", "lockstep"]);
+
+    let genesis = fs::read_to_string(net.join("node3/config/genesis.json")).expect("it was made");
+    let document: Value = serde_json::from_str(&genesis).expect("it is JSON");
+    assert_eq!(document["validators"].as_array().map(Vec::len), Some(3));
+    for index in 0..4 {
+        let home = net.join(format!("node{index}"));
+        let read = |name: &str| fs::read_to_string(home.join(name)).expect("it was made");
+        assert_eq!(read("config/genesis.json"), genesis);
+        let config: toml::Table = read("config/config.toml").parse().expect("it is TOML");
+        assert_eq!(config["consensus"]["timeout_commit"].as_str(), Some("0s"));
+        let libp2p = &config["p2p"]["libp2p"];
+        let bootstrap = libp2p["bootstrap_peers"].as_array().expect("a list");
+        if index == 1 || index == 2 {
+            assert_eq!(libp2p["enabled"].as_bool(), Some(true));
+            assert!(config.get("lockstep").is_none(), "a key that CometBFT does not have");
+            assert_eq!(config["proxy_app"].as_str(), Some("kvstore"));
+            let hosts: Vec<&str> = bootstrap.iter().filter_map(|it| it["host"].as_str()).collect();
+            assert_eq!(hosts.len(), 3);
+            assert!(!hosts.contains(&format!("127.0.0.1:{}", 30000 + index * 10).as_str()));
+            assert!(bootstrap.iter().all(|it| it["persistent"].as_bool() == Some(true)));
+        } else {
+            assert!(bootstrap.is_empty());
+            let peers = config["p2p"]["persistent_peers"].as_str().expect("a text");
+            assert_eq!(peers.matches("/quic-v1/p2p/12D3").count(), 3, "{peers}");
+        }
+    }
+}
+
+#[test]
 fn wrong_arguments_are_refused() {
     let home = Home::new();
     for (args, says) in [
@@ -368,6 +409,14 @@ fn wrong_arguments_are_refused() {
     ] {
         let output = home.run(args);
         refused(&output, &[says]);
+    }
+    for (args, says) in [
+        (["testnet", "--peer-config", "comet", "--o", "x"], "possible values: cometbft"),
+        (["testnet", "--peer-v", "1", "--o", "x"], "--peer-config"),
+    ] {
+        let output = home.run(&args);
+        assert_eq!(output.status.code(), Some(2), "wrong usage");
+        assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
     }
     assert!(!Path::new("x").exists(), "nothing was made");
 }

@@ -48,6 +48,10 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 const SIMULTANEOUS_TIME_MAX: Duration = Duration::from_secs(3);
 /// Most peers of the address book that are dialed in one tick.
 const CANDIDATES_PER_TICK: usize = 2;
+/// How often somebody who does not speak libp2p is named: the internet has many.
+const STRANGER_INTERVAL: Duration = Duration::from_secs(10);
+/// What libp2p says when the first bytes of a connection are of another protocol.
+const NO_LIBP2P: [&str; 2] = ["invalid message", "(name) is invalid"];
 /// How long connections may take to close at the end.
 const GOODBYE_TIME_MAX: Duration = Duration::from_millis(500);
 
@@ -99,6 +103,7 @@ pub fn start(
         saved: now,
         scores: Scores::default(),
         unconditional,
+        stranger: None,
         external: plan.external,
         surroundings: Arc::new(Surroundings {
             config,
@@ -126,6 +131,8 @@ struct Network {
     scores: Scores,
     /// Peers that the operator wants connected: not banned, not counted.
     unconditional: BTreeSet<NetworkId>,
+    /// When somebody who does not speak libp2p was last named.
+    stranger: Option<Instant>,
     external: Vec<Multiaddr>,
     surroundings: Arc<Surroundings>,
 }
@@ -191,11 +198,15 @@ impl Network {
                 }
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
-                tracing::debug!(%peer, error = in_full(&error), "dialing failed");
+                let error = in_full(&error);
+                tracing::debug!(%peer, error, "dialing failed");
+                self.tell_of_stranger(&peer, &error);
                 self.on_failure(&peer);
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
-                tracing::debug!(address = %send_back_addr, error = in_full(&error), "not let in");
+                let error = in_full(&error);
+                tracing::debug!(address = %send_back_addr, error, "not let in");
+                self.tell_of_stranger(&send_back_addr, &error);
             }
             SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => {
                 let own = self.own;
@@ -207,6 +218,17 @@ impl Network {
                 tracing::warn!(?addresses, ?reason, "no longer listening");
             }
             other => tracing::trace!(event = ?other, "swarm"),
+        }
+    }
+
+    /// Says, now and then, that whoever is there speaks another protocol than libp2p.
+    fn tell_of_stranger(&mut self, who: &dyn std::fmt::Display, error: &str) {
+        let now = Instant::now();
+        let rested = |at: Instant| STRANGER_INTERVAL <= now.saturating_duration_since(at);
+        if NO_LIBP2P.iter().any(|part| error.contains(part)) && self.stranger.is_none_or(rested) {
+            self.stranger = Some(now);
+            tracing::warn!(%who, "refused: does not speak libp2p; a CometBFT node needs \
+                `enabled = true` under [p2p.libp2p]");
         }
     }
 

@@ -54,10 +54,17 @@ pub fn header_by_hash(backend: &Backend, arguments: &Arguments) -> Answer {
     }
 }
 
-/// What came of a block.
+/// What came of a block; of the latest that was executed if no height is given. A block is stored
+/// once it is decided, and its results a moment later: the tip may have none yet.
 pub fn block_results(backend: &Backend, arguments: &Arguments) -> Answer {
-    let height = at_or_latest(&backend.store, arguments)?.unwrap_or(Height(0));
-    let outcome = backend.store.outcome(height)?.ok_or_else(|| {
+    let store = &backend.store;
+    let mut height = at_or_latest(store, arguments)?.unwrap_or(Height(0));
+    let mut outcome = store.outcome(height)?;
+    if let (None, None, Some(before)) = (&outcome, arguments.height()?, height.previous()) {
+        height = before;
+        outcome = store.outcome(before)?;
+    }
+    let outcome = outcome.ok_or_else(|| {
         RpcError::internal(format!("could not find results for height #{height}"))
     })?;
     Ok(results::block_results(height, &outcome))

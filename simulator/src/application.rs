@@ -29,12 +29,21 @@ pub struct Simulated {
     inner: Arc<dyn Application>,
     plan: ApplicationPlan,
     evidence: EvidenceParams,
-    /// Of a thousand proposals, those that are rejected.
-    rejects_permille: u64,
+    around: Surroundings,
     /// It is wrong from this height on.
     wrong_from: Option<Height>,
-    needed: Needed,
     state: Mutex<State>,
+}
+
+/// What an application has to do with the world around its node.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Of a thousand proposals, those that are rejected.
+    pub rejects_permille: u64,
+    /// Some validators lie. Nobody asks about the extensions of their late precommits.
+    pub liars: bool,
+    /// What must not be forgotten.
+    pub needed: Needed,
 }
 
 /// The lowest height that some node has yet to execute: blocks from there on are not forgotten,
@@ -56,7 +65,7 @@ impl Simulated {
         inner: Arc<dyn Application>,
         plan: &ApplicationPlan,
         wrong_from: Option<Height>,
-        (rejects_permille, needed): (u64, Needed),
+        around: Surroundings,
         chance: Chance,
     ) -> Result<Self, ApplicationError> {
         let committed = inner.info(&InfoRequest::default())?.last_block_height;
@@ -64,7 +73,7 @@ impl Simulated {
         let state = State { chance, worked_nanos, committed, executed, complaint };
         let (plan, state) = (plan.clone(), Mutex::new(state));
         let evidence = evidence_params(&plan);
-        Ok(Self { inner, plan, evidence, rejects_permille, wrong_from, needed, state })
+        Ok(Self { inner, plan, evidence, around, wrong_from, state })
     }
 
     /// How long it has worked since this was asked last, in nanoseconds.
@@ -161,7 +170,8 @@ impl Application for Simulated {
         self.work(self.plan.propose_micros);
         for vote in &request.local_last_commit.votes {
             let before = request.height.previous().unwrap_or(request.height);
-            if !vote.extension.is_empty() && !is_extension(&vote.extension, before) {
+            let strange = !vote.extension.is_empty() && !is_extension(&vote.extension, before);
+            if strange && !self.around.liars {
                 let what = format!("an extension that was never accepted: {:?}", vote.extension);
                 return Err(self.complain(Call::PrepareProposal, what));
             }
@@ -171,7 +181,7 @@ impl Application for Simulated {
 
     fn process_proposal(&self, block: &BlockRequest) -> Result<Verdict, ApplicationError> {
         self.work(self.plan.propose_micros);
-        if rejects(&block.hash, self.rejects_permille) {
+        if rejects(&block.hash, self.around.rejects_permille) {
             return Ok(Verdict::Reject);
         }
         self.inner.process_proposal(block)
@@ -211,7 +221,7 @@ impl Application for Simulated {
     fn commit(&self) -> Result<CommitResponse, ApplicationError> {
         self.work(self.plan.commit_micros);
         let mut answer = self.inner.commit()?;
-        let needed = Height(self.needed.load(Ordering::Relaxed));
+        let needed = Height(self.around.needed.load(Ordering::Relaxed));
         answer.retain_height = answer.retain_height.map(|retain| retain.min(needed));
         let mut state = self.state();
         state.committed = state.executed;

@@ -10,23 +10,10 @@ mod stories;
 
 use simulator::plan::{Fault, FaultKind, MessageKind, Rule, Vice};
 
-use stories::{Story, lost, slow};
-
-/// Member 0 decides X in round 0, and nobody knows but it; 2 and 3 are locked on X; 1 has never
-/// heard of X, and proposes Y in round 1.
-fn hidden_decision() -> Story {
-    let rules = vec![
-        lost(MessageKind::Proposal, 0, 0, 1),
-        lost(MessageKind::Part, 0, 0, 1),
-        lost(MessageKind::Prevote, 0, 0, 1),
-        lost(MessageKind::Precommit, 0, 0, 1),
-        lost(MessageKind::Precommit, 0, 0, 2),
-        lost(MessageKind::Precommit, 0, 0, 3),
-    ];
-    let mut story = Story::new();
-    story.withhold(0, 1000, rules);
-    story
-}
+use stories::{
+    OUTAGE_MS, Story, any, doubled_votes, false_polka, hidden_decision, lock_by_precommit_alone,
+    lost, old_polka, power_lost_on_a_lock, power_lost_on_a_polka, slow, two_thirds, wiped_voter,
+};
 
 /// L26: whoever is locked prevotes nil for another block, as that proves nothing.
 #[test]
@@ -51,7 +38,7 @@ fn a_past_round_decides() {
         .to_vec();
     story.withhold(0, 1000, rules);
     for to in 1..4 {
-        story.plan.faults.push(slow(0, to, (1, 20), 250));
+        story.plan.faults.push(slow(0, to, (2, 20), 250));
     }
     let told = story.told();
     told.has("n0 decides 1/0");
@@ -67,14 +54,7 @@ fn a_past_round_decides() {
 fn a_lock_survives_the_loss_of_power() {
     for seed in 0..8 {
         for at_ms in [3, 4, 5] {
-            let mut story = hidden_decision();
-            story.plan.seed = seed;
-            story.plan.machine.sync_micros = 300;
-            for member in [2, 3] {
-                let kind = FaultKind::Crash { member, after_outputs: None };
-                story.plan.faults.push(Fault { at_ms, lasts_ms: 20, kind });
-            }
-            let told = story.told();
+            let told = power_lost_on_a_lock(seed, at_ms).told();
             let x = told.decided(0);
             for member in 1..4 {
                 assert_eq!(told.decided(member), x, "seed {seed}");
@@ -83,15 +63,23 @@ fn a_lock_survives_the_loss_of_power() {
     }
 }
 
+/// The same where nothing but the own precommit shows the lock: the prevote was nil.
+#[test]
+fn a_lock_survives_that_only_the_own_precommit_shows() {
+    let told = lock_by_precommit_alone(0).told();
+    told.has("n2 signs prevote 1/0 nil");
+    told.has("n2 signs prevote 1/1 nil");
+    for member in 0..3 {
+        assert_eq!(told.decided(member), told.proposed(0, "1/0"));
+    }
+}
+
 /// L28: a proposal that names a polka counts only with that polka. The proposer of round 1 lies.
 #[test]
 fn a_polka_that_nobody_saw_unlocks_nobody() {
     let mut lies = 0;
     for seed in 0..16 {
-        let mut story = hidden_decision();
-        story.plan.seed = seed;
-        story.plan.members[1].vices = vec![Vice::FalsePolRound];
-        let told = story.told();
+        let told = false_polka(seed).told();
         let x = told.decided(0);
         for member in [2, 3] {
             assert_eq!(told.decided(member), x, "seed {seed}");
@@ -104,25 +92,10 @@ fn a_polka_that_nobody_saw_unlocks_nobody() {
     assert!(0 < lies, "the proposer never lies where it matters");
 }
 
-/// L29, L32: a polka that is older than the lock does not unlock. 2 alone sees a polka for Y in
-/// round 0; 0, 1 and 3 lock X in round 1, and 3 decides it unseen; then 2 proposes Y again, with
-/// its polka, which all can see by now.
+/// L29, L32: a polka that is older than the lock does not unlock.
 #[test]
 fn an_old_polka_does_not_unlock() {
-    let mut story = Story::new();
-    let rules = vec![
-        lost(MessageKind::Proposal, 0, 0, 3),
-        lost(MessageKind::Part, 0, 0, 3),
-        lost(MessageKind::Prevote, 1, 0, 2),
-        lost(MessageKind::Precommit, 1, 3, 0),
-        lost(MessageKind::Precommit, 1, 3, 1),
-        lost(MessageKind::Precommit, 1, 3, 2),
-    ];
-    story.withhold(0, 1000, rules);
-    for to in [0, 1, 3] {
-        story.plan.faults.push(slow(2, to, (0, 20), 240));
-    }
-    let told = story.told();
+    let told = old_polka().told();
     let x = told.decided(3);
     told.has("n3 decides 1/1");
     told.has("n2 signs proposal 1/2");
@@ -171,11 +144,7 @@ fn six_rounds_are_as_good_as_one() {
 /// A quorum is more than two thirds: four of six wait for a fifth.
 #[test]
 fn exactly_two_thirds_decide_nothing() {
-    let mut story = Story::of(6);
-    let groups = vec![0, 0, 0, 0, 1, 1];
-    let kind = FaultKind::Partition { groups, told: false };
-    story.plan.faults.push(Fault { at_ms: 0, lasts_ms: 20_000, kind });
-    let told = story.told();
+    let told = two_thirds().told();
     for member in 0..6 {
         assert!(20_000 < told.decided_at_ms(member), "{member} decides without a quorum");
     }
@@ -184,43 +153,31 @@ fn exactly_two_thirds_decide_nothing() {
 /// Each validator counts once, however often its vote comes.
 #[test]
 fn a_vote_that_comes_twice_counts_once() {
-    let mut story = Story::new();
-    let kind = FaultKind::Partition { groups: vec![0, 0, 1, 1], told: false };
-    story.plan.faults.push(Fault { at_ms: 0, lasts_ms: 20_000, kind });
-    let kind = FaultKind::Duplicate { permille: 1000 };
-    story.plan.faults.push(Fault { at_ms: 0, lasts_ms: 20_000, kind });
-    let told = story.told();
+    let told = doubled_votes().told();
     for member in 0..4 {
         assert!(20_000 < told.decided_at_ms(member), "{member} decides with half of the power");
     }
 }
 
-/// The records hold the peers' votes. 0 and 1 see a polka that 2 does not; all lose power; 3, whose
-/// vote it needs, stays away. 2 can prevote the block again only if 0 and 1 still have that vote.
+/// The records hold the peers' votes: a polka that all but one have seen is known after an outage,
+/// though a voter of it is gone.
 #[test]
 fn votes_of_those_who_are_gone_are_still_known_after_an_outage() {
-    let mut story = Story::new();
-    (story.plan.waits.relay, story.plan.waits.gossip) = (20, 100);
-    story.plan.waits.commit = 10_000;
-    let mut rules = vec![
-        lost(MessageKind::Proposal, 0, 0, 2),
-        lost(MessageKind::Part, 0, 0, 2),
-        Rule { round: Some(0), height: Some(1), ..any(MessageKind::Precommit) },
-    ];
-    rules.extend(
-        [0, 1, 3].map(|from| Rule { to: Some(2), ..lost(MessageKind::Prevote, 0, from, 2) }),
-    );
-    story.withhold(0, 30, rules);
-    let away_ms = 60_000;
-    for (member, lasts_ms) in [(0, 10), (1, 10), (2, 10), (3, away_ms)] {
-        let kind = FaultKind::Crash { member, after_outputs: None };
-        story.plan.faults.push(Fault { at_ms: 30, lasts_ms, kind });
-    }
+    let mut story = power_lost_on_a_polka();
+    let away_ms = 3000;
+    let kind = FaultKind::Crash { member: 3, after_outputs: None };
+    story.plan.faults.push(Fault { at_ms: OUTAGE_MS, lasts_ms: away_ms, kind });
     let told = story.told();
     told.has("n0 locks 1/0");
     told.has("n1 locks 1/0");
     for member in 0..3 {
         assert!(told.decided_at_ms(member) < away_ms, "{member} waits for who is away");
+    }
+    let told = wiped_voter(1).told();
+    told.has("n0 locks 1/0");
+    told.has("n1 locks 1/0");
+    for member in 0..4 {
+        assert_eq!(told.decided(member), told.proposed(0, "1/0"));
     }
 }
 
@@ -269,8 +226,4 @@ fn who_signs_again_after_a_crash_is_not_accused() {
         let told = story.told();
         assert!(!told.lines.iter().any(|line| line.contains("catches an equivocation")));
     }
-}
-
-fn any(kind: MessageKind) -> Rule {
-    Rule { kind: Some(kind), ..Rule::default() }
 }

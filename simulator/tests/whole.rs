@@ -43,7 +43,7 @@ fn what_clients_submit_in_fair_weather_is_decided() {
 
 #[test]
 fn one_seed_is_one_history_of_whole_machines() {
-    let plan = Plan::draw_whole(7, &Shape::default()).unwrap();
+    let plan = Plan::draw(7, &Shape { whole: true, ..Shape::default() }).unwrap();
     assert_eq!(world::run(&plan), world::run(&plan));
 }
 

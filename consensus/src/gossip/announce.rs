@@ -130,7 +130,7 @@ impl Gossip {
             Some(height) => height == view.height || height.next() == view.height,
             None => false,
         };
-        if self.peers.values().all(is_near) {
+        if self.peers.values().all(|peer| is_near(peer)) {
             return vec![Recipients::All];
         }
         let near = self.peers.iter().filter(|(_, peer)| is_near(peer));
@@ -140,6 +140,11 @@ impl Gossip {
     /// Looks at votes that were not here before. Our own go to all peers at once. Returns whether
     /// there are others', to be relayed later.
     pub(super) fn see_votes(&mut self, view: &View<'_>, outputs: &mut Vec<Output>) -> bool {
+        let last = view.last_commit.map(Tally::power);
+        let seen = Some((view.height, view.votes.counted(), last));
+        if std::mem::replace(&mut self.votes_seen, seen) == seen {
+            return false;
+        }
         let mut later = false;
         for ballot in ballots(view) {
             let Some(tally) = view.tally(ballot) else { continue };
@@ -151,6 +156,7 @@ impl Gossip {
             let me = view.me.filter(|_| ballot.0 == view.height).map(|index| index.0 as usize);
             let new: Vec<usize> = tally.have().minus(&aged.seen).collect();
             aged.seen = tally.have().clone();
+            self.young.insert(ballot);
             later |= new.iter().any(|&index| Some(index) != me);
             if let Some(index) = me.filter(|me| new.contains(me)) {
                 aged.announced.set(index);
@@ -184,7 +190,7 @@ impl Gossip {
     /// that peers do not relay them to us. spec: HasVote, and VoteSetBits for several at once.
     pub(super) fn announce_votes(&mut self, view: &View<'_>, outputs: &mut Vec<Output>) {
         let peers = !self.peers.is_empty();
-        for ballot in ballots(view) {
+        for &ballot in &self.young {
             let (Some(tally), Some(aged)) = (view.tally(ballot), self.votes.get_mut(&ballot))
             else {
                 continue;
@@ -223,11 +229,14 @@ impl Gossip {
 
     /// Ages votes and parts by a tick.
     pub(super) fn age(&mut self, view: &View<'_>) {
-        for (&ballot, aged) in &mut self.votes {
-            if let Some(tally) = view.tally(ballot) {
-                aged.age(tally.have());
-            }
-        }
+        self.young.retain(|ballot| {
+            let (Some(tally), Some(aged)) = (view.tally(*ballot), self.votes.get_mut(ballot))
+            else {
+                return false;
+            };
+            aged.age(tally.have());
+            aged.ripe != *tally.have()
+        });
         if let (Some((header, aged)), Some(parts)) = (&mut self.parts, view.parts)
             && *header == parts.header()
         {

@@ -143,15 +143,21 @@ impl Peer {
         view: &View<'_>,
     ) -> Result<(), &'static str> {
         let ours = view.tally(ballot).map(|tally: &Tally| tally.have_for(block_id));
-        if let Some(count) = view.count_at(ballot.0) {
-            if have.count() != count {
-                return Err("bits of votes that are not of this validator set");
-            }
+        let count = view.count_at(ballot.0);
+        if let Some(count) = count {
             let _ = self.ballot(ballot, view.round, count);
         }
         let asked = 1 < self.stalled;
+        let known = self.known_ballot(ballot).map(|offered| offered.has.count());
+        let Some(count) = count.or(known) else { return Ok(()) };
+        // The reference says that it has none of them without any bits.
+        let none = BitArray::new(count);
+        let have = if have.count() == 0 { &none } else { have };
+        if have.count() != count {
+            return Err("bits of votes that are not of this validator set");
+        }
         let Some(offered) = self.known_ballot(ballot) else { return Ok(()) };
-        if offered.has.count() != have.count() {
+        if offered.has.count() != count {
             return Err("bits of votes that are not of this validator set");
         }
         offered.has.add(have);

@@ -52,7 +52,7 @@ pub(super) struct Peer {
     pub last_commit_round: Option<Round>,
     /// The tick at which it came to its height and round.
     pub since: u64,
-    /// Slow ticks since it last moved or asked for something.
+    /// Slow ticks since it last moved, or said something new of the block that it collects.
     pub stalled: u32,
     /// Something is known of it that was not looked at yet.
     pub dirty: bool,
@@ -168,13 +168,18 @@ impl Peer {
         let first_asked = parts.as_ref().is_none_or(|parts| !parts.wanted);
         let mut offered =
             parts.map_or_else(|| Offered::new(header.total as usize), |parts| parts.offered);
+        let has_more = have.minus(&offered.has).next().is_some();
         offered.has.add(have);
         if is_commit && first_asked {
             // What came before it knew of the decision was dropped.
             offered.doubt();
         }
-        self.parts = Some(Parts { header, offered, wanted: !have.is_full() });
-        self.stalled = 0;
+        let wanted = !have.is_full();
+        self.parts = Some(Parts { header, offered, wanted });
+        if has_more || wanted && first_asked {
+            // Who only says the same again does not get on.
+            self.stalled = 0;
+        }
         self.dirty = true;
     }
 

@@ -76,24 +76,31 @@ impl Deliberation {
         let asked = self.extensions.entry(vote.validator_index).or_default();
         let here = self.votes.tally(vote.round, vote.kind);
         let known = here.and_then(|it| it.vote_for(vote.validator_index, Some(&id))).is_some();
-        if known || asked.iter().any(|it| it.vote == vote) {
+        if known {
+            return;
+        }
+        if let Some(before) = asked.iter().find(|it| it.vote == vote) {
+            // A conflicting vote that did not count may count by now: its block has been claimed.
+            if before.accepted == Some(true) {
+                self.count(turn, vote);
+            }
             return;
         }
         if asked.len() == ASKED_EXTENSIONS_MAX {
             // What waits for an answer keeps its place: one voter must not flood the application.
-            let Some(oldest) = asked.iter().position(|it| it.answered) else { return };
+            let Some(oldest) = asked.iter().position(|it| it.accepted.is_some()) else { return };
             asked.remove(oldest);
         }
-        asked.push_back(AskedExtension { vote: vote.clone(), answered: false });
+        asked.push_back(AskedExtension { vote: vote.clone(), accepted: None });
         turn.outputs.push(Output::Ask(Question::VerifyExtension { block: id.hash, vote }));
     }
 
-    /// The application's word on a vote's extension. A refused one stays on the list of those
-    /// asked about, so that offering it again costs nothing.
+    /// The application's word on a vote's extension. It stays on the list of those asked about, so
+    /// that offering the vote again does not ask again.
     pub fn extension_verified(&mut self, turn: &mut Turn<'_>, vote: Vote, accept: bool) {
         let asked = self.extensions.get_mut(&vote.validator_index);
         for it in asked.into_iter().flatten().filter(|it| it.vote == vote) {
-            it.answered = true;
+            it.accepted = Some(accept);
         }
         if accept && vote.height == self.height {
             self.count(turn, vote);

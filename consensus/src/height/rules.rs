@@ -121,10 +121,7 @@ impl Deliberation {
         if self.target.is_some() {
             return;
         }
-        let decided = self.votes.rounds().find_map(|round| {
-            let precommits = self.votes.tally(round, VoteKind::Precommit)?;
-            Some((round, precommits.polka()??))
-        });
+        let decided = self.votes.decided();
         if let Some((_, id)) = decided {
             self.proposals.collect(id);
             self.target = decided;

@@ -14,6 +14,9 @@ impl Replica {
     pub(super) fn peer_up(&mut self, now: Time, peer: PeerId, outputs: &mut Vec<Output>) {
         let view = view(&self.current, self.executing.as_ref(), self.stored);
         self.gossip.peer_up(now, peer, &view, outputs);
+        // Unasked, as the reference does: it begins no consensus before a peer has said so.
+        let message = Message::StatusResponse { range: self.stored };
+        outputs.push(Output::Send { to: Recipients::One(peer), message });
         self.catch_up.peer_up(peer, outputs);
         self.evidence.peer_up(peer);
     }

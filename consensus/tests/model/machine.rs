@@ -13,7 +13,7 @@ use types::VoteKind;
 use crate::letters::{Letter, Letters, ROUNDS};
 use crate::rules;
 use crate::validator::{Sight, Validator};
-use crate::world::World;
+use crate::world::{Plant, World};
 
 /// A state of a validator, by number.
 type State = usize;
@@ -212,7 +212,9 @@ impl Machine {
         // nothing else to tell states apart by.
         let counted = validator.counted(world);
         let topics = topics(&validator, world);
-        assert!(topics.iter().all(|topic| topic.common(counted).is_empty()), "{counted:?}");
+        // A planted bug may break that; then less is visited, and enough to find it.
+        let apart = topics.iter().all(|topic| topic.common(counted).is_empty());
+        assert!(apart || world.plant != Plant::Nothing, "{counted:?}");
         let number = self.known.len();
         self.known.push(Known { validator, sight: sight.clone(), topics });
         self.numbers.insert(sight, number);

@@ -10,11 +10,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use consensus::{
     Announcement, Config, Input, Judgement, Output, Question, Record, Replica, SignRequest, Start,
     Timeout, Wait,
 };
 use types::message::WireStep;
+use types::vote::Extension;
 use types::{
     Address, Block, BlockId, BlockOutcome, ChainId, ChainState, ConsensusParams, ExtendedCommit,
     Genesis, Hash, Height, Message, PartSet, PeerId, Proposal, PublicKey, Round, Signature, Time,
@@ -268,12 +270,19 @@ impl Solo {
             height,
             round: Round(round),
             block_id: self.block_id(block),
-            timestamp: self.now,
+            // A vote that is said again is the same vote.
+            timestamp: Time::from_unix(2_000, 0).expect("within the calendar"),
             validator_address: self.address(index),
             validator_index: index,
             signature: SIGNATURE,
-            extension: None,
+            extension: self.extends(kind, block).then(extension),
         }
+    }
+
+    /// Whether a vote carries an extension: precommits for a block do, where the chain asks for it.
+    fn extends(&self, kind: VoteKind, block: &str) -> bool {
+        let enabled = self.state.params.extensions_enabled(self.state.next_height());
+        enabled && kind == VoteKind::Precommit && block != "nil"
     }
 
     fn address(&self, index: ValidatorIndex) -> Address {
@@ -419,11 +428,18 @@ impl Solo {
                 Output::KeepEvidence(evidence) => self.accused(&evidence),
                 Output::Announce(it) => self.announced(&it),
                 Output::Halt { reason } => self.say(&format!("halt: {reason}")),
-                Output::Ask(
-                    Question::Extend { .. }
-                    | Question::VerifyExtension { .. }
-                    | Question::VerifyCommit { .. },
-                ) => panic!("no script asks for this"),
+                Output::Ask(Question::Extend { round, block, .. }) => {
+                    self.answers.push(Input::Extended {
+                        height: block.header.height,
+                        round,
+                        extension: Bytes::new(),
+                    });
+                }
+                Output::Ask(Question::VerifyExtension { vote, .. }) => {
+                    self.say(&format!("ask about the extension of {}", vote.validator_index.0));
+                    self.answers.push(Input::ExtensionVerified { vote, accept: true });
+                }
+                Output::Ask(Question::VerifyCommit { .. }) => panic!("no script asks for this"),
                 Output::Serve { .. }
                 | Output::Load { .. }
                 | Output::Ask(Question::Execute { .. })
@@ -498,7 +514,8 @@ impl Solo {
             SignRequest::Vote(it) => {
                 let place = (it.height, it.round, it.kind);
                 let timestamp = it.timestamp;
-                let vote = it.signed(timestamp, SIGNATURE, None);
+                let extension = it.extension.is_some().then_some(SIGNATURE);
+                let vote = it.signed(timestamp, SIGNATURE, extension);
                 let signed = self.signed.entry(place).or_insert_with(|| vote.clone()).clone();
                 if signed.block_id != vote.block_id {
                     self.say("the signer has signed another");
@@ -534,6 +551,11 @@ impl Solo {
             self.say(&format!("accuse {by} of {} and {}", names[0], names[1]));
         }
     }
+}
+
+/// What a vote carries for the application: nothing, signed.
+fn extension() -> Extension {
+    Extension { bytes: Bytes::new(), signature: SIGNATURE }
 }
 
 fn number(word: &str) -> u32 {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+// The chain of the RPC's tests: four validators, real signatures, a store and an application.
 #[path = "../../../rpc/tests/http/chain.rs"]
 #[expect(dead_code, reason = "other files make use of the rest")]
 mod chain;

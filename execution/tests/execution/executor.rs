@@ -209,7 +209,7 @@ fn an_application_that_breaks_the_contract_stops_the_node() {
     assert_eq!(forgetful.diary.entries(), ["before-finalize"], "nothing is kept of it");
 
     let hasty = case(Dull { results: 2, retain_height: Some(Height(2)) }, Diary::default());
-    hasty.decide();
+    hasty.decide(vec![]);
     let error = hasty.execute().unwrap_err();
     assert!(matches!(error, ExecutionError::Retain { retain: Height(2), tip: Height(1) }));
 }

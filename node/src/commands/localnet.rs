@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::testnet::{Plan, home_of};
+use super::testnet::{Count, Plan, home_of};
 use super::{init, reset};
 use crate::cli::Surroundings;
 use crate::client::wait_for;
@@ -87,8 +87,8 @@ fn existing(folder: &std::path::Path) -> Vec<Home> {
 fn make(args: &Args) -> anyhow::Result<Vec<Home>> {
     let plan = Plan {
         folder: args.dir.clone(),
-        validators: args.validators.unwrap_or(VALIDATORS),
-        full_nodes: 0,
+        own: Count { validators: args.validators.unwrap_or(VALIDATORS), full_nodes: 0 },
+        cometbft: Count::default(),
         base_port: args.base_port.unwrap_or(BASE_PORT),
         chain_id: init::random_chain_id()?,
         overrides: Overrides(args.set.clone()),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use p2p::{Config, StartError, Transport};
+use tokio::io::AsyncWriteExt;
 use types::Offence;
 
 use crate::kit::{Node, config, dialing, key, local, log, until};
@@ -18,6 +19,19 @@ async fn nodes_of_two_chains_refuse_each_other_and_both_say_why() {
     until("the reason in the log of the other", || log().has(&[&here.id, theirs])).await;
     assert_eq!((here.handle.peer_count(), there.handle.peer_count()), (0, 0));
     assert!(here.events.try_recv().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_speaks_the_references_first_transport_is_named() {
+    let node = Node::start(46, config());
+    let address = node.address(Transport::Tcp).await;
+    let port: u16 = address.split('/').nth(4).and_then(|it| it.parse().ok()).expect("a TCP port");
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+    // Its first message: an ephemeral key of 32 bytes.
+    let first = [&[0x22, 0x0a, 0x20][..], &[7; 32]].concat();
+    stream.write_all(&first).await.expect("it reads");
+    until("the reason in the log", || log().has(&["does not speak libp2p"])).await;
+    assert_eq!(node.handle.peer_count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

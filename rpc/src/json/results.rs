@@ -41,16 +41,35 @@ pub fn block_results(height: Height, outcome: &BlockOutcome) -> Value {
     })
 }
 
+/// Without a power where it is zero: this one is not written with its defaults.
 fn validator_update(update: &ValidatorUpdate) -> Value {
-    json!({
+    let mut shape = json!({
         "pub_key": {"Sum": {
             "type": "tendermint.crypto.PublicKey_Ed25519",
             "value": {"ed25519": base64(&update.public_key.0)},
         }},
-        "power": number(update.power),
-    })
+    });
+    if 0 < update.power.0 {
+        shape["power"] = number(update.power);
+    }
+    shape
 }
 
 fn list<T>(items: &[T], shape: impl Fn(&T) -> Value) -> Value {
     if items.is_empty() { Value::Null } else { Value::Array(items.iter().map(shape).collect()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{PublicKey, VotingPower};
+
+    use super::*;
+
+    #[test]
+    fn a_validator_that_leaves_is_shown_without_power() {
+        let update =
+            |power| ValidatorUpdate { public_key: PublicKey([7; 32]), power: VotingPower(power) };
+        assert_eq!(validator_update(&update(5))["power"], "5");
+        assert_eq!(validator_update(&update(0)).get("power"), None);
+    }
 }

@@ -158,6 +158,18 @@ fn validators_and_params_are_known_one_height_ahead() {
     assert_eq!((&page["result"]["count"], &page["result"]["total"]), (&json!("1"), &json!("4")));
 }
 
+/// Who names no height cannot know that the tip is decided and not yet executed.
+#[test]
+fn results_without_a_height_are_of_the_last_block_that_was_executed() {
+    let served = Served::plain();
+    let latest = || call(served.address, "block_results", Value::Null);
+    assert_eq!(latest()["result"]["height"], BLOCKS.to_string());
+    served.node.decide_only();
+    assert_eq!(latest()["result"]["height"], BLOCKS.to_string());
+    let tip = call(served.address, "block_results", json!({"height": (BLOCKS + 1).to_string()}));
+    assert_eq!(error_of(&tip).1, "could not find results for height #13");
+}
+
 #[test]
 fn the_state_of_consensus_is_told_in_the_references_words() {
     let served = Served::plain();

@@ -62,22 +62,30 @@ impl Chain {
 
     /// Decides and executes one more block that carries evidence.
     pub fn decide_with(&mut self, txs: Vec<Tx>, evidence: Vec<Evidence>) -> (Height, BlockOutcome) {
-        let proposer = self.state.validators.proposer().address;
-        let block = self.state.make_block(txs, self.last_commit.take(), evidence, proposer);
-        let parts = block.part_set();
-        let id = block.id(&parts);
-        let commit = self.commit(&block, id);
+        let (block, id) = self.decide_only(txs, evidence);
         let last = self.state.last_block.as_ref().map(|it| it.validators.as_ref());
         let outcome = self.application.finalize_block(&BlockRequest::of(&block, last)).unwrap();
         self.application.commit().unwrap();
         self.state = self.state.advance(id, &block.header, block.txs.len(), &outcome).unwrap();
         let mut step = self.store.step();
-        step.decide(&block, &id, &parts, &ExtendedCommit::plain(commit.clone()));
         step.outcome(&block, &outcome).unwrap();
         step.state(&self.state).unwrap();
         step.write(Durable::Now).unwrap();
-        self.last_commit = Some(commit);
         (block.header.height, outcome)
+    }
+
+    /// Decides and keeps one more block, which is not executed.
+    pub fn decide_only(&mut self, txs: Vec<Tx>, evidence: Vec<Evidence>) -> (Block, BlockId) {
+        let proposer = self.state.validators.proposer().address;
+        let block = self.state.make_block(txs, self.last_commit.take(), evidence, proposer);
+        let parts = block.part_set();
+        let id = block.id(&parts);
+        let commit = self.commit(&block, id);
+        let mut step = self.store.step();
+        step.decide(&block, &id, &parts, &ExtendedCommit::plain(commit.clone()));
+        step.write(Durable::Now).unwrap();
+        self.last_commit = Some(commit);
+        (block, id)
     }
 
     fn commit(&self, block: &Block, id: BlockId) -> Commit {

@@ -112,6 +112,11 @@ impl TestNode {
         self.inner.lock().unwrap().chain.store.prune(below).unwrap();
     }
 
+    /// Decides one more block, which is not executed yet.
+    pub fn decide_only(&self) {
+        self.inner.lock().unwrap().chain.decide_only(vec![], vec![]);
+    }
+
     /// How many clients wait for a transaction.
     pub fn waiting_count(&self) -> usize {
         self.inner.lock().unwrap().waiting.values().map(Vec::len).sum()

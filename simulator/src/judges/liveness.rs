@@ -124,6 +124,11 @@ impl Liveness {
         self.healed.is_some()
     }
 
+    /// Whether the chain must get on: less than a third is Byzantine, and enough are there.
+    pub fn is_demanded(&self) -> bool {
+        self.demanded
+    }
+
     /// Whether the run goes on. `wanted`: another judge waits for further blocks.
     pub fn progress(&mut self, now: Moment, wanted: bool) -> Progress {
         if self.healed.is_none() {

@@ -102,9 +102,11 @@ impl Light {
         Message::BlockResponse { block: Arc::new(whole(&stored)), extended_commit }
     }
 
-    /// Who voted at a height, and when its block was made.
+    /// Who voted at a height whose block is here, executed or not, and when that was made.
     pub fn past(&self, height: Height) -> Option<(Arc<ValidatorSet>, Time)> {
-        let validators = self.rows.validators.get(&height)?;
+        let state = &self.rows.state;
+        let next = (state.next_height() == height).then_some(&state.validators);
+        let validators = self.rows.validators.get(&height).or(next)?;
         let time = whole(self.rows.blocks.get(&height)?).header.time;
         Some((Arc::clone(validators), time))
     }

@@ -14,6 +14,7 @@ use execution::{HandshakeError, StartError, handshake, start};
 use storage::{StorageError, Store};
 use types::{BlockOutcome, ChainId, Genesis, Height};
 
+use crate::application::{Simulated, Surroundings};
 use crate::chance::Chance;
 use crate::curves::Curves;
 use crate::disk::Disk;
@@ -31,6 +32,7 @@ pub struct Whole {
     number: usize,
     plan: WholePlan,
     rejects_permille: u64,
+    liars: bool,
     /// The store's disk.
     pub disk: Arc<Disk>,
     /// The application's own disk holds this: what it has committed.
@@ -90,6 +92,7 @@ impl Whole {
             number,
             plan: whole.clone(),
             rejects_permille: plan.machine.rejects_permille,
+            liars: (0..plan.members.len()).any(|member| !plan.is_honest(member)),
             disk: Arc::new(Disk::new()),
             kvstore: Arc::new(kvstore),
             signer: own.key.map(Guarded::new),
@@ -147,11 +150,16 @@ impl Whole {
             start::check_signed(&store, genesis, signed)?;
         }
         let wrong = self.plan.wrong.filter(|wrong| wrong.member == self.number);
-        let application = crate::application::Simulated::new(
+        let around = Surroundings {
+            rejects_permille: self.rejects_permille,
+            liars: self.liars,
+            needed: Arc::clone(&outside.needed),
+        };
+        let application = Simulated::new(
             Arc::clone(&self.kvstore) as Arc<dyn abci::Application>,
             &self.plan.application,
             wrong.map(|wrong| Height(wrong.from)),
-            (self.rejects_permille, Arc::clone(&outside.needed)),
+            around,
             chance,
         )?;
         let life = Life::new(self, outside, store, application);

@@ -27,6 +27,11 @@ mod stream {
     pub const CLASSES: u64 = 100;
 }
 
+/// What a vote takes on the wire, with its frame and what is said about it.
+const VOTE_BYTES: u64 = 512;
+/// What a block of the workload takes on the wire, at most.
+const BLOCK_BYTES: u64 = 4096;
+
 /// Who may be absent for ever or lie, without the others standing still.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Lost {
@@ -54,24 +59,34 @@ impl Plan {
     /// If no plan has this shape.
     pub fn draw(seed: u64, shape: &Shape) -> Result<Self, ShapeError> {
         shape.check()?;
+        if shape.whole { Self::draw_whole(seed, shape) } else { Self::draw_light(seed, shape) }
+    }
+
+    fn draw_light(seed: u64, shape: &Shape) -> Result<Self, ShapeError> {
         let profile = Profile::draw(seed, shape);
         let machine = shape.machine.clone().unwrap_or_else(|| machine(seed));
         let powers = powers::draw(&mut Chance::of(seed, stream::POWERS), shape)?;
         let lost = powers::lost(seed, shape, &powers, &machine, &profile)?;
         let members = members(seed, shape, &profile, powers.len(), &lost);
         let network = links::draw(seed, shape, &profile, &members);
-        let waits = waits(seed, &profile, &network, &machine);
+        let unit_micros = network.slowest_micros()
+            + network.crowd_micros(members.len() as u64)
+            + machine.step_micros();
+        let waits = waits(seed, &profile, unit_micros);
         let real_signatures = match shape.signatures {
             Signatures::StandIns => false,
             Signatures::OneIn100 => Chance::of(seed, stream::PROFILE).below(100) == 0,
             Signatures::Real => true,
         };
+        // A real signature costs as much as a hundred stand-ins.
+        let fewer = if real_signatures { profile.heights.div_ceil(10) } else { profile.heights };
+        let heights = shape.heights.unwrap_or(fewer);
         let mut plan = Self {
             version: PLAN_VERSION,
             seed,
             powers,
             members,
-            heights: profile.heights,
+            heights,
             network,
             faults: vec![],
             machine,
@@ -84,7 +99,8 @@ impl Plan {
 
     /// About how long a height takes in fair weather, in milliseconds.
     pub fn pace_ms(&self) -> u64 {
-        let steps = 3 * (self.network.slowest_micros() + self.machine.step_micros());
+        let crowd_micros = self.network.crowd_micros(self.members.len() as u64);
+        let steps = 3 * (self.network.slowest_micros() + self.machine.step_micros()) + crowd_micros;
         self.waits.commit + steps.div_ceil(1000).max(1)
     }
 }
@@ -93,6 +109,14 @@ impl NetworkPlan {
     /// The longest that a message is under way in fair weather, in microseconds.
     pub fn slowest_micros(&self) -> u64 {
         self.delay_micros + self.jitter_micros + self.distances.longest()
+    }
+
+    /// About how long the messages of a round among so many take through the lines of a member who
+    /// hands all of them on, in microseconds.
+    fn crowd_micros(&self, count: u64) -> u64 {
+        let Some(lines) = &self.bandwidth else { return 0 };
+        let to_one = BLOCK_BYTES + 2 * count * VOTE_BYTES;
+        to_one * 1_000_000 / lines.link + count * to_one * 1_000_000 / lines.uplink
     }
 }
 
@@ -122,8 +146,8 @@ impl Profile {
         if poor_gossip && shape.faults.contains(&loss) && !present.contains(&loss) {
             present.push(loss);
         }
-        let heights = chance.between(20, 60);
-        Self { present, poor_gossip, heights: shape.heights.unwrap_or(heights) }
+        let heights = chance.between(20, 50);
+        Self { present, poor_gossip, heights }
     }
 
     fn has(&self, class: FaultClass) -> bool {
@@ -185,9 +209,9 @@ fn members(
 }
 
 /// Waits in proportion to how long messages take, from far too short (rounds grow them) to ample.
-fn waits(seed: u64, profile: &Profile, network: &NetworkPlan, machine: &MachinePlan) -> WaitsPlan {
+fn waits(seed: u64, profile: &Profile, unit_micros: u64) -> WaitsPlan {
     let mut chance = Chance::of(seed, stream::WAITS);
-    let unit = (network.slowest_micros() + machine.step_micros()).div_ceil(1000).max(1);
+    let unit = unit_micros.div_ceil(1000).max(1);
     let mut quarters = |low: u64, high: u64| {
         let quarters = chance.log_between(low * 4, high * 4);
         (unit * quarters / 4).max(1)

@@ -28,7 +28,7 @@ pub struct Shape {
     pub beyond_a_third: bool,
     /// What Byzantine validators may do.
     pub vices: BTreeSet<Vice>,
-    /// The heights to reach; else 20 to 60.
+    /// The heights to reach; else 20 to 50.
     pub heights: Option<u64>,
     /// What may go wrong.
     pub faults: BTreeSet<FaultClass>,
@@ -38,6 +38,8 @@ pub struct Shape {
     pub signatures: Signatures,
     /// The machine, if it is not drawn.
     pub machine: Option<MachinePlan>,
+    /// Whether nodes are whole: with real stores, mempools, kvstores and clients.
+    pub whole: bool,
 }
 
 /// How much power validators have.
@@ -184,6 +186,7 @@ impl Default for Shape {
             network: Terrain::Any,
             signatures: Signatures::default(),
             machine: None,
+            whole: false,
         }
     }
 }

@@ -31,7 +31,14 @@ pub fn is(number: u32) -> bool {
 pub fn plant(root: &Path, scratch: &Path, mutants: &[Mutant]) {
     let mut planted = planted(root, mutants).unwrap_or_else(|error| panic!("{error}"));
     planted.insert("types/src/mutant.rs".into(), SWITCH.to_owned());
-    planted.insert("simulator/examples/hunter.rs".into(), include_str!("hunter.rs").to_owned());
+    let hunter = [
+        ("main.rs", include_str!("hunter.rs")),
+        ("hunts.rs", include_str!("hunts.rs")),
+        ("stories.rs", include_str!("../support/stories.rs")),
+    ];
+    for (name, text) in hunter {
+        planted.insert(Path::new("simulator/src/bin/hunter").join(name), text.to_owned());
+    }
     let mut files = vec![];
     collect(root, Path::new(""), &mut files);
     for file in files.iter().filter(|file| !planted.contains_key(*file)) {

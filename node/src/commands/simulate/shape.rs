@@ -14,7 +14,7 @@ use crate::config::keys::closest;
 /// Options on what networks are like. What is not given is drawn from the seed.
 #[derive(Debug, clap::Args)]
 pub struct ShapeArgs {
-    /// The height that everybody must reach [default: drawn, 20 to 60].
+    /// The height that everybody must reach [default: drawn, 20 to 50].
     #[arg(long, value_name = "COUNT")]
     heights: Option<u64>,
     /// How many validators there are [default: drawn, 4, 5, 7 or 10]. With `--model` several
@@ -36,6 +36,9 @@ pub struct ShapeArgs {
     /// table of latencies (TOML: places, one_way_ms, jitter_ms) [default: drawn].
     #[arg(long, value_name = "lan|wan|FILE")]
     network: Option<String>,
+    /// Run whole nodes: stores, mempools, kvstores and clients besides consensus. Costs more.
+    #[arg(long)]
+    whole: bool,
     /// Check real signatures in all networks, not in one of a hundred.
     #[arg(long)]
     real_signatures: bool,
@@ -69,6 +72,7 @@ impl ShapeArgs {
         option("beyond-a-third", self.beyond_a_third.then(String::new));
         option("faults", (self.faults != "all").then(|| format!(" {}", self.faults)));
         option("network", self.network.as_ref().map(|it| format!(" {it}")));
+        option("whole", self.whole.then(String::new));
         option("real-signatures", self.real_signatures.then(String::new));
         line
     }
@@ -89,6 +93,7 @@ impl ShapeArgs {
             beyond_a_third: self.beyond_a_third,
             heights: self.heights,
             faults: faults(&self.faults)?,
+            whole: self.whole,
             network: terrain(self.network.as_deref())?,
             signatures: if self.real_signatures {
                 shape::Signatures::Real

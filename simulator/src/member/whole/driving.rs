@@ -125,9 +125,12 @@ impl Member {
         let Machine::Whole(whole) = &mut self.machine else { return Ok(at) };
         let Some(life) = &whole.life else { return Ok(at) };
         let decides = running.keeping.has_decision();
-        outside.judges.wrote(self.number, running.keeping.held(), true);
+        outside.judges.wrote(self.number, running.keeping.held(), false);
         let kept = running.keeping.barrier(&life.store, &*whole.lookout);
         let synced = whole.disk.take_synced_writes();
+        if 0 < synced {
+            outside.judges.wrote(self.number, &[], true);
+        }
         kept.map_err(|error| whole.end_of(&error))?;
         if decides {
             self.judge_disk(outside);

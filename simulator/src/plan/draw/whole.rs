@@ -16,10 +16,7 @@ const FAULTS_MAX: u64 = 4;
 
 impl Plan {
     /// The plan of a seed for whole machines.
-    ///
-    /// # Errors
-    /// If no plan has this shape.
-    pub fn draw_whole(seed: u64, shape: &Shape) -> Result<Self, ShapeError> {
+    pub(super) fn draw_whole(seed: u64, shape: &Shape) -> Result<Self, ShapeError> {
         let mut chance = Chance::of(seed, STREAM);
         let mut shape = shape.clone();
         // Where validators come and go, nobody can say who may be absent.
@@ -30,7 +27,9 @@ impl Plan {
                 shape.faults.remove(&class);
             }
         }
-        let mut plan = Self::draw(seed, &shape)?;
+        // A height of whole machines costs as much as three of light ones.
+        shape.heights = shape.heights.or_else(|| Some(chance.between(7, 16)));
+        let mut plan = Self::draw_light(seed, &shape)?;
         // The kvstore's validators are changed by transactions alone.
         plan.machine.updates_every = None;
         let mut whole = draw(&mut chance, &plan);

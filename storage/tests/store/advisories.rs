@@ -1,18 +1,12 @@
 //! Published advisories and fixes of the protocol's other implementations, each as a test that it
 //! would have failed. A test bears the number of its row in docs/RELIABILITY.md.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
-
-#[path = "store/chain.rs"]
-#[expect(dead_code, reason = "other files make use of the rest")]
-mod chain;
-
 use std::sync::Arc;
 
 use storage::{Durable, Memory, Store};
 use types::{Evidence, Height};
 
-use chain::Chain;
+use crate::chain::Chain;
 
 /// The same deed in other bytes, as anybody who passes it on can make it.
 fn variant(evidence: &Evidence, index: u32) -> Evidence {
