@@ -27,7 +27,7 @@ use crate::report::{Counts, Digest, Report};
 use crate::trace::{Trace, words};
 use crate::workload::Workload;
 
-/// As many things for each height of the goal are enough where a third or more is Byzantine, and
+/// As many things for each height of the goal as are enough where a third or more is Byzantine, and
 /// nobody need get on.
 const EVENTS_PER_HEIGHT_EXCUSED: u64 = 3_000;
 /// Largest block in bytes: a limit that an adversary can exceed without much work.

@@ -15,14 +15,16 @@ use node::events::Events;
 use node::metrics::Metrics;
 use node::verifier::SharedKeyring;
 use node::watch::Watcher;
+use storage::Store;
 use tokio::runtime::Runtime;
+use types::genesis::GenesisValidator;
 use types::vote::Extension;
 use types::{
-    BlockId, ChainState, Hash, Height, Keyring, Message, PartSetHeader, PeerId, Round, Signature,
-    ValidatorIndex, Verified, Vote, VoteKind,
+    AppHash, BlockId, ChainId, ChainState, ConsensusParams, Genesis, Hash, Height, Keyring,
+    Message, PartSetHeader, PeerId, PrivateKey, Round, Signature, Time, ValidatorIndex, Verified,
+    Vote, VoteKind, VotingPower,
 };
-
-use crate::chain::Chain;
+use zeroize::Zeroizing;
 
 /// How long something may take that takes no time, on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,7 +32,9 @@ const HERE: Height = Height(1);
 
 /// A node of which only what is asked about runs.
 struct Bench {
-    chain: Chain,
+    genesis: Genesis,
+    state: ChainState,
+    store: Store,
     network: p2p::Handle,
     _events: tokio::sync::mpsc::Receiver<p2p::Event>,
     runtime: Runtime,
@@ -38,21 +42,23 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let chain = Chain::new();
+        let genesis = genesis();
+        let state = ChainState::after_init_chain(&genesis, &[], None, AppHash::default(), 1);
+        let state = state.expect("four validators make a set");
+        let store = Store::in_memory(Arc::default()).expect("it is empty");
         let runtime = Runtime::new().expect("a runtime");
         let local = p2p::Local {
-            chain_id: chain.genesis.chain_id.clone(),
-            genesis_hash: chain.genesis.hash(),
+            chain_id: genesis.chain_id.clone(),
+            genesis_hash: genesis.hash(),
             block_protocol: 11,
             p2p_protocol: 8,
             moniker: String::new(),
             version: String::new(),
         };
         let config = p2p::Config { listen: vec![], exchange: false, ..p2p::Config::default() };
-        let key = types::PrivateKey::from_seed(&zeroize::Zeroizing::new([5; 32]));
-        let started = p2p::start(config, &key, local, runtime.handle());
+        let started = p2p::start(config, &key(5), local, runtime.handle());
         let (network, events) = started.expect("it listens nowhere");
-        Self { chain, network, _events: events, runtime }
+        Self { genesis, state, store, network, _events: events, runtime }
     }
 
     fn admission(&self, replica: SyncSender<Event>) -> Arc<Admission> {
@@ -61,7 +67,7 @@ impl Bench {
         Arc::new(Admission::new(
             Mempool::new(mempool::Config::default()),
             Connections::local(application, Arc::default()).mempool,
-            self.chain.store.clone(),
+            self.store.clone(),
             self.network.clone(),
             Bell::new(work, replica),
         ))
@@ -69,7 +75,7 @@ impl Bench {
 
     /// A replica at the first height, whose votes must carry extensions, and its driver.
     fn driver(&self, executor: SyncSender<Question>) -> (Driver, SyncSender<Event>) {
-        let mut state: ChainState = self.chain.state.clone();
+        let mut state = self.state.clone();
         state.params.abci.extensions_from = Some(HERE);
         let state = Arc::new(state);
         let (answers, queue) = sync_channel(1);
@@ -84,12 +90,12 @@ impl Bench {
         };
         let start =
             Start { state, last_commit: None, last_header: None, stored: None, evidence: vec![] };
-        let metrics = Metrics::new("test", &self.chain.genesis.chain_id).expect("fresh metrics");
+        let metrics = Metrics::new("test", &self.genesis.chain_id).expect("fresh metrics");
         let events = Arc::new(Events::new(Arc::new(metrics)));
         let driver = Driver {
             replica: Replica::new(consensus::Config::default(), None, start, vec![]),
             signer: None,
-            store: self.chain.store.clone(),
+            store: self.store.clone(),
             network: self.network.clone(),
             executor,
             admission: self.admission(answers.clone()),
@@ -104,13 +110,46 @@ impl Bench {
     }
 }
 
-fn precommit(chain: &Chain, index: u32, letter: u8) -> Input {
+fn key(seed: u8) -> PrivateKey {
+    PrivateKey::from_seed(&Zeroizing::new([seed; 32]))
+}
+
+fn genesis() -> Genesis {
+    let validator = |seed| GenesisValidator {
+        public_key: key(seed).public_key(),
+        power: VotingPower(10),
+        name: String::new(),
+    };
+    Genesis {
+        genesis_time: Time::EPOCH,
+        chain_id: ChainId::new("waiting").expect("short enough"),
+        initial_height: HERE,
+        params: ConsensusParams::default(),
+        validators: (1..=4).map(validator).collect(),
+        app_hash: AppHash::default(),
+        app_state: String::new(),
+    }
+}
+
+/// A precommit whose extension, told apart by a letter, the application is asked about.
+fn precommit(state: &ChainState, index: u32, letter: u8) -> Input {
     let hash = Hash([1; 32]);
-    let block_id = Some(BlockId { hash, parts: PartSetHeader { total: 1, hash } });
-    let time = chain.state.last_block_time;
-    let vote = chain.vote(VoteKind::Precommit, HERE, block_id, ValidatorIndex(index), time);
-    let extension = Extension { bytes: vec![letter].into(), signature: Signature([letter; 64]) };
-    let vote = Vote { extension: Some(extension), ..vote };
+    let validator_index = ValidatorIndex(index);
+    let validator = state.validators.get(validator_index).expect("there are four");
+    let vote = Vote {
+        kind: VoteKind::Precommit,
+        height: HERE,
+        round: Round::FIRST,
+        block_id: Some(BlockId { hash, parts: PartSetHeader { total: 1, hash } }),
+        timestamp: Time::EPOCH,
+        validator_address: validator.address,
+        validator_index,
+        signature: Signature([1; 64]),
+        extension: Some(Extension {
+            bytes: vec![letter].into(),
+            signature: Signature([letter; 64]),
+        }),
+    };
     Input::Received { peer: PeerId(1), message: Verified::assume(Message::Vote(vote)) }
 }
 
@@ -145,7 +184,7 @@ fn advisory_43_a_busy_application_never_stops_the_replica() {
     let feeding = replica.clone();
     let inputs: Vec<Input> = (0..4)
         .flat_map(|index| (0..3).map(move |letter| (index, letter)))
-        .map(|(index, letter)| precommit(&bench.chain, index, letter))
+        .map(|(index, letter)| precommit(&bench.state, index, letter))
         .collect();
     let count = inputs.len();
     let feeder = std::thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 mod kit;
 
+mod advisories;
 mod messages;
 mod raw;
 mod recovery;
