@@ -90,8 +90,8 @@ impl Localnet {
             plan.settings.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let homes = testnet::Plan {
             folder: folder.path().join("net"),
-            validators: plan.validators,
-            full_nodes: 0,
+            own: testnet::Count { validators: plan.validators, full_nodes: 0 },
+            cometbft: testnet::Count::default(),
             base_port: free_ports(plan.validators)?,
             chain_id: ChainId::new("bench-chain").expect("a good name"),
             overrides: Overrides(settings.collect()),
