@@ -291,7 +291,7 @@ impl Judges {
         let past = self.chain.at(height).expect("somebody has decided it");
         let committee = Arc::clone(&past.committee);
         let is_last = height.next() == self.chain.next_height();
-        let turns = if is_last { self.chain.rotation.proposers(64) } else { Vec::new() };
+        let turns = if is_last { self.chain.last_proposers(64) } else { Vec::new() };
         let culprits = self.records.cross_examine(height, &committee, &turns);
         let is_honest = |address: &_| self.standing.is_honest_key(address);
         let verdict = accountability::judge(&culprits, &committee, is_honest);

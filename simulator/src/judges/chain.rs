@@ -8,7 +8,7 @@ use types::{
     AppHash, BlockId, BlockOutcome, ChainId, ConsensusParams, Genesis, Hash, Height, Time, TxResult,
 };
 
-use super::committee::{Committee, Rotation};
+use super::committee::{Committee, Rotation, Seat};
 use super::merkle;
 
 /// The chain up to the last block that somebody has decided.
@@ -24,6 +24,8 @@ pub struct Chain {
     pub rotation: Rotation,
     /// The same for the block after.
     pub following: Rotation,
+    /// The same for the last block, once that is executed.
+    before: Option<Rotation>,
     /// Parameters of the next block.
     pub params: ConsensusParams,
     /// What headers say of them.
@@ -61,6 +63,7 @@ impl Chain {
             genesis_time: genesis.genesis_time,
             following: rotation.advanced(1),
             rotation,
+            before: None,
             consensus_hash: hash_of_params(&genesis.params),
             app_version: genesis.params.version.app,
             params: genesis.params.clone(),
@@ -85,6 +88,13 @@ impl Chain {
     pub fn at(&self, height: Height) -> Option<&Past> {
         let index = height.0.checked_sub(self.first.0)?;
         self.past.get(usize::try_from(index).ok()?)
+    }
+
+    /// Whose turn it was in the rounds of the last block, up to this one.
+    pub fn last_proposers(&self, round: u32) -> Vec<Seat> {
+        let executed = self.last().is_some_and(|last| last.outcome.is_some());
+        let rotation = self.before.as_ref().filter(|_| executed).unwrap_or(&self.rotation);
+        rotation.proposers(round)
     }
 
     /// Whether the next block can be judged: the last one was executed by somebody.
@@ -118,7 +128,8 @@ impl Chain {
         self.app_hash = outcome.app_hash.clone();
         self.results_hash = outcome.results_hash();
         let after = self.following.updated(&outcome.validator_updates);
-        self.rotation = std::mem::replace(&mut self.following, after);
+        let rotation = std::mem::replace(&mut self.following, after);
+        self.before = Some(std::mem::replace(&mut self.rotation, rotation));
         Ok(())
     }
 
@@ -194,6 +205,18 @@ mod tests {
         let other = BlockOutcome { app_hash, ..(*outcome).clone() };
         assert!(chain.executed(height, &Arc::new(other)).unwrap_err().contains("app hashes"));
         assert!(chain.executed(types::Height(5), &outcome).unwrap_err().contains("nobody"));
+    }
+
+    #[test]
+    fn turns_of_the_last_block_stay_when_it_is_executed() {
+        let mut sample = Sample::new(false);
+        let turns = sample.chain.rotation.proposers(3);
+        let block = sample.block();
+        sample.chain.decided(block.id, block.block.header.time);
+        assert_eq!(sample.chain.last_proposers(3), turns);
+        sample.chain.executed(types::Height(1), &Sample::outcome(&block)).unwrap();
+        assert_eq!(sample.chain.last_proposers(3), turns);
+        assert_ne!(sample.chain.rotation.proposers(3), turns);
     }
 
     #[test]
