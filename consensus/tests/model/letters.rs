@@ -124,7 +124,7 @@ impl Letters {
     }
 
     /// In both.
-    pub fn common(self, other: Self) -> Self {
+    pub fn overlap(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 

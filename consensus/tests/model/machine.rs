@@ -122,7 +122,7 @@ impl Machine {
     fn effects(&mut self, state: State, on_their_way: Letters, world: &World) -> Vec<Effect> {
         let mut all = Vec::new();
         let topics = self.known[state].topics.clone();
-        let topics = topics.into_iter().map(|topic| topic.common(on_their_way));
+        let topics = topics.into_iter().map(|topic| topic.overlap(on_their_way));
         let topics = topics.filter(|letters| !letters.is_empty());
         for letters in std::iter::once(Letters::default()).chain(topics) {
             if !self.effects.contains_key(&(state, letters)) {
@@ -213,7 +213,7 @@ impl Machine {
         let counted = validator.counted(world);
         let topics = topics(&validator, world);
         // A planted bug may break that; then less is visited, and enough to find it.
-        let apart = topics.iter().all(|topic| topic.common(counted).is_empty());
+        let apart = topics.iter().all(|topic| topic.overlap(counted).is_empty());
         assert!(apart || world.plant != Plant::Nothing, "{counted:?}");
         let number = self.known.len();
         self.known.push(Known { validator, sight: sight.clone(), topics });

@@ -13,7 +13,7 @@
 //!   takes to a later round those who could get there by alarms (L55), needs no batches of its own.
 //! - A validator is known to others by what it said. So what is visited is not where everybody is,
 //!   but where everybody may be after the same history: sets of states, and all combinations of
-//!   them at once. That is exact, as validators have nothing in common but that history.
+//!   them at once. That is exact, as validators have nothing shared but that history.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 

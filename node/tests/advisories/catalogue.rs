@@ -1,5 +1,6 @@
-//! docs/RELIABILITY.md and the tests, held to each other: every row is there once, a row with a tick
-//! names all tests that bear its number and no others, and a row without says what it waits for.
+//! docs/RELIABILITY.md and the tests, held to each other: every row is there once, a row with a
+//! tick names all tests that bear its number and no others, and a row without says what it waits
+//! for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
