@@ -188,7 +188,10 @@ fn members(
     let drawn = if chance.permille(300) { chance.between(1, 2) } else { 0 };
     let drawn = usize::try_from(drawn).expect("one or two");
     let full_nodes = shape.full_nodes.unwrap_or(drawn);
-    let allowed: Vec<Vice> = shape.vices.iter().copied().collect();
+    // A third can take everybody to the last round there is, and to find out whose turn it is there
+    // takes a step for each round: minutes, here as in the reference.
+    let bearable = |vice: &Vice| !shape.beyond_a_third || *vice != Vice::FarVotes;
+    let allowed: Vec<Vice> = shape.vices.iter().copied().filter(bearable).collect();
     let mut member = |number: usize| {
         let mut vices = vec![];
         if lost.vicious.contains(&number) {
