@@ -16,7 +16,7 @@ const STREAM: u64 = 20;
 pub const DEGREE: usize = 20;
 /// Heights that are not measured: pools and connections fill.
 const WARM_UP: u64 = 2;
-/// Bytes in a second to one peer, as with the default of `send_rate`.
+/// Bytes in a second to one peer: what a node sends unless its `send_rate` says otherwise.
 const LINK_BYTES_MAX: u64 = 50_000_000;
 /// Bytes that may wait for a line.
 const WAITING_MAX: u64 = 256 * 1024 * 1024;
