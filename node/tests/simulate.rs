@@ -235,7 +235,7 @@ fn a_model_takes_its_costs_from_a_file() {
 #[test]
 fn impossible_models_are_refused_with_the_reason() {
     let folder = folder();
-    let cases: [(&[&str], &[&str]); 20] = [
+    let cases: [(&[&str], &[&str]); 21] = [
         (&["--validators", "4,0"], &["--validators: validators: 0", "1 to 1000"]),
         (&["--validators", "4", "--degree", "4"], &["--degree: peers of each validator: 4"]),
         (&["--bandwidth", "1GB"], &["--bandwidth", "\"1GB\" is no bandwidth", "1Gbit"]),
@@ -253,6 +253,7 @@ fn impossible_models_are_refused_with_the_reason() {
         (&["--network", "nowhere.toml"], &["nowhere.toml", "lan, wan"]),
         (&["--byzantine", "1"], &["--byzantine: all are honest", "leave out --model"]),
         (&["--faults", "loss"], &["--faults: nothing goes wrong"]),
+        (&["--whole"], &["--whole", "machines of its own"]),
         (&["--real-signatures"], &["--real-signatures", "charges what signatures cost"]),
         (&["--seeds", "0..2"], &["--seeds: one seed"]),
         (&["--trace", "t"], &["--trace: too much happens"]),

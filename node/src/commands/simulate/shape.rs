@@ -121,6 +121,9 @@ impl ShapeArgs {
         if !["all", "none"].contains(&self.faults.as_str()) {
             return refuse("--faults", "nothing goes wrong in a performance model");
         }
+        if self.whole {
+            return refuse("--whole", "a performance model has machines of its own");
+        }
         if self.real_signatures {
             let problem = "a performance model charges what signatures cost, and makes none";
             return refuse("--real-signatures", problem);
