@@ -35,13 +35,8 @@ impl Store {
     /// # Errors
     /// If the disk fails.
     pub fn is_committed(&self, evidence: &Evidence) -> Result<bool, StorageError> {
-        for name in [evidence.hash(), evidence.deed()] {
-            let key = committed_evidence_key(evidence.height(), &name);
-            if self.read(Column::CommittedEvidence, &key)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let key = committed_evidence_key(evidence.height(), &evidence.deed());
+        Ok(self.read(Column::CommittedEvidence, &key)?.is_some())
     }
 }
 
@@ -60,11 +55,8 @@ impl Step {
 
     /// Notes that a decided block carries the evidence.
     pub(crate) fn commit_evidence(&mut self, evidence: &Evidence) {
-        let hash = evidence.hash();
-        for name in [hash, evidence.deed()] {
-            let key = committed_evidence_key(evidence.height(), &name);
-            self.batch.put(Column::CommittedEvidence, key, vec![]);
-        }
-        self.drop_evidence(&hash);
+        let key = committed_evidence_key(evidence.height(), &evidence.deed());
+        self.batch.put(Column::CommittedEvidence, key, vec![]);
+        self.drop_evidence(&evidence.hash());
     }
 }

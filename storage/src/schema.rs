@@ -19,7 +19,7 @@
 //! | `params` | height | `ConsensusParams` in force at this height |
 //! | `records` | height, sequence | what the replica was told or said at the height |
 //! | `pending_evidence` | evidence hash | `Evidence` |
-//! | `committed_evidence` | height it speaks of, evidence hash or deed | empty |
+//! | `committed_evidence` | height it speaks of, its deed | empty |
 
 use bytes::Bytes;
 use types::{Hash, Height};
@@ -140,11 +140,11 @@ pub fn sequence_of_key(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*key.get(8..)?.first_chunk()?))
 }
 
-/// Key of committed evidence that speaks of `height`, by its hash or by what was done.
-pub fn committed_evidence_key(height: Height, hash: &Hash) -> [u8; 40] {
+/// Key of committed evidence that speaks of `height`, by what was done.
+pub fn committed_evidence_key(height: Height, deed: &Hash) -> [u8; 40] {
     let mut key = [0; 40];
     key[..8].copy_from_slice(&height_key(height));
-    key[8..].copy_from_slice(hash.as_bytes());
+    key[8..].copy_from_slice(deed.as_bytes());
     key
 }
 
