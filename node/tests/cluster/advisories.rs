@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::checks::end_and_check;
 use crate::client::Client;
-use crate::network::{Network, PATIENCE};
+use crate::network::Network;
+use crate::patience::PATIENCE;
 
 /// Threads that ask, each everything, without a pause.
 const ASKERS: usize = 4;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::network::wait_for;
+use crate::patience::wait_for;
 
 /// Connections over which transactions are sent at full speed.
 const SENDERS: usize = 8;

@@ -11,7 +11,8 @@ use types::guard::{LastSigned, Position, SignedBytes, Step};
 
 use crate::checks::{Chain, end_and_check};
 use crate::client::Committed;
-use crate::network::{Network, wait_for};
+use crate::network::Network;
+use crate::patience::wait_for;
 
 /// Every place at its first passing, which may be in the handshake after the crash before; then
 /// every place some heights later.

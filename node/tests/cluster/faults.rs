@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::checks::end_and_check;
 use crate::client::{commit_until_gone, send_at_full_speed};
-use crate::network::{Network, wait_for};
+use crate::network::Network;
+use crate::patience::wait_for;
 
 /// How many transactions are sent at full speed; `LOCKSTEP_TEST_TXS` has another number.
 const TXS: usize = 5_000;

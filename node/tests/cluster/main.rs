@@ -4,6 +4,10 @@
 mod checks;
 mod client;
 mod network;
+#[path = "../support/patience.rs"]
+mod patience;
+#[path = "../support/ports.rs"]
+mod ports;
 
 mod advisories;
 mod crash;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::checks::{Chain, end_and_check};
-use crate::network::{Network, wait_for};
+use crate::network::Network;
+use crate::patience::wait_for;
 
 /// How long a node may take to stop: the promise is 2 s, the machine may be busy.
 const STOP_WITHIN: Duration = Duration::from_secs(5);

@@ -8,7 +8,8 @@ use types::{PublicKey, ValidatorUpdate, VotingPower};
 use crate::checks::end_and_check;
 use crate::client::Client;
 use crate::light;
-use crate::network::{Network, wait_for};
+use crate::network::Network;
+use crate::patience::wait_for;
 
 /// Height at which the fifth node is started.
 const JOINED_AT: u64 = 25;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::checks::{address_of, agreed, nobody_is_blamed};
-use crate::network::{Kind, Network, Shape, wait_for};
+use crate::network::{Kind, Network, Shape};
+use crate::patience::wait_for;
 use crate::shapes::BRISK;
 
 /// How long a paused node is paused.

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use crate::client::Client;
-use crate::network::{Kind, Network, Shape, wait_for};
+use crate::network::{Kind, Network, Shape};
+use crate::patience::wait_for;
 use crate::shapes::BRISK;
 
 /// A light client, ended with the test.

@@ -7,6 +7,10 @@
 mod checks;
 mod client;
 mod network;
+#[path = "../support/patience.rs"]
+mod patience;
+#[path = "../support/ports.rs"]
+mod ports;
 mod proxy;
 mod strangers;
 

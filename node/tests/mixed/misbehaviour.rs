@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::checks::{address_of, agreed};
 use crate::client::under_load;
-use crate::network::{Kind, Network, Shape, wait_for};
+use crate::network::{Kind, Network, Shape};
+use crate::patience::wait_for;
 use crate::shapes::BRISK;
 
 /// The key of a Lockstep validator runs on a second Lockstep node.

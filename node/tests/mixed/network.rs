@@ -1,26 +1,18 @@
 //! A network of processes of both kinds, with homes made by `lockstep testnet --peer-config`.
 
 use std::fs::{self, OpenOptions};
-use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::patience::wait_for;
+use crate::ports::{PORTS_EACH, free_ports};
 
-/// How long anything may take that should take seconds: the machine may be busy with other work.
-pub const PATIENCE: Duration = Duration::from_secs(240);
-/// Between two looks at something that is waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How much of a log a failure prints.
 const LAST_LINES: usize = 25;
-/// As `lockstep testnet` places the nodes.
-const PORTS_EACH: u16 = 10;
-/// First ports that a network may get.
-const BASE_PORTS: std::ops::Range<u16> = 11_000..31_000;
 
 /// Who runs a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,18 +47,6 @@ struct Node {
     kind: Kind,
     home: PathBuf,
     process: Option<Child>,
-}
-
-/// Waits until `look` finds something, and fails if it does not in time.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
-        std::thread::sleep(LOOK_EVERY);
-    }
 }
 
 impl Shape {
@@ -265,19 +245,4 @@ impl Drop for Network {
 
 fn log_file(home: &Path) -> PathBuf {
     home.join("log.txt")
-}
-
-/// The first of so many nodes' ports, none of which is in use.
-fn free_ports(nodes: u16) -> u16 {
-    let are_free = |base: &u16| {
-        (0..nodes).all(|index| {
-            let port = base + index * PORTS_EACH;
-            let tcp = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-            let udp = UdpSocket::bind(("127.0.0.1", port)).is_ok();
-            tcp(port) && tcp(port + 1) && tcp(port + 4) && udp
-        })
-    };
-    let skipped = (std::process::id() % 97) as usize * 2;
-    let bases = BASE_PORTS.step_by((nodes * PORTS_EACH).into());
-    bases.cycle().skip(skipped).take(10_000).find(are_free).expect("some ports are free")
 }

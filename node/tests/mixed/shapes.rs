@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::checks::{agreed, nobody_is_blamed};
 use crate::client::under_load;
-use crate::network::{Kind, Network, Shape, wait_for};
+use crate::network::{Kind, Network, Shape};
+use crate::patience::wait_for;
 
 /// Short pauses, so that many heights take little time.
 pub const BRISK: [&str; 2] = ["consensus.timeout_commit=200ms", "log_level=info"];

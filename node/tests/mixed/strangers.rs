@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use crate::network::{Network, Shape, wait_for};
+use crate::network::{Network, Shape};
+use crate::patience::wait_for;
 use crate::shapes::BRISK;
 
 /// A network of another chain dials us: the same keys, another name.

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::checks::{address_of, agreed, nobody_is_blamed};
 use crate::faults::votes_again;
-use crate::network::{Network, Shape, wait_for};
+use crate::network::{Network, Shape};
+use crate::patience::wait_for;
 use crate::shapes::BRISK;
 
 /// Two and two validators, and one full node of each kind that becomes a validator, gains power,
