@@ -24,7 +24,7 @@ struct Rows {
     /// Who voted at each height that was executed.
     validators: BTreeMap<Height, Arc<ValidatorSet>>,
     evidence: BTreeMap<Hash, Evidence>,
-    /// What blocks carry.
+    /// The deeds that blocks carry evidence of.
     committed: BTreeSet<Hash>,
 }
 
@@ -113,7 +113,7 @@ impl Light {
 
     /// Whether a block carries a piece of evidence already.
     pub fn is_committed(&self, piece: &Evidence) -> bool {
-        self.rows.committed.contains(&piece.hash())
+        self.rows.committed.contains(&piece.deed())
     }
 
     /// The last block on the disk.
@@ -182,7 +182,7 @@ impl Rows {
                     let height = it.block.header.height;
                     for piece in &it.block.evidence {
                         self.evidence.remove(&piece.hash());
-                        self.committed.insert(piece.hash());
+                        self.committed.insert(piece.deed());
                     }
                     let (parts, commit) = (Arc::clone(&it.parts), it.commit.clone());
                     self.blocks.insert(height, StoredBlock { parts, commit });
