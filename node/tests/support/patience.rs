@@ -1,4 +1,4 @@
-//! Waiting for something that real processes do: it is looked for again and again, up to a deadline.
+//! Waiting for what real processes do: it is looked for again and again, up to a deadline.
 
 use std::time::{Duration, Instant};
 
