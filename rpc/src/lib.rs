@@ -22,10 +22,13 @@ pub mod query;
 pub mod status;
 pub mod txs;
 
+pub mod search;
+
 pub mod json;
 
 mod explorer;
 
 pub use backend::{Backend, Node};
 pub use config::Config;
+pub use search::{Query, QueryError, Tags};
 pub use server::{Server, StartError, start};

@@ -24,6 +24,8 @@ pub mod txs;
 
 pub mod prune;
 
+pub mod index;
+
 pub use blocks::BlockMeta;
 pub use error::StorageError;
 pub use key_value::{Batch, Durable, KeyValue};
