@@ -23,6 +23,8 @@ pub struct Backend {
     pub genesis: Arc<Genesis>,
     /// The rest of the node.
     pub node: Arc<dyn Node>,
+    /// Most rows of the index that one search may read.
+    pub search_rows_max: usize,
 }
 
 /// The running node, as the RPC sees it. Nothing here may take longer than a few milliseconds,

@@ -60,7 +60,7 @@ const fn always(name: &'static str, params: &'static [Param], call: Read) -> Rou
 }
 
 /// Names and order of parameters are the reference's. spec: `rpc/core/routes.go`.
-pub static ROUTES: [Route; 24] = [
+pub static ROUTES: [Route; 26] = [
     read("health", &[], status::health),
     read("status", &[], status::status),
     read("net_info", &[], status::network),
@@ -78,6 +78,27 @@ pub static ROUTES: [Route; 24] = [
     read("header_by_hash", &[param("hash", Kind::Hex)], blocks::header_by_hash),
     read("check_tx", TX, query::check_tx),
     always("tx", &[param("hash", Kind::Bytes), param("prove", Kind::Bool)], txs::tx),
+    read(
+        "tx_search",
+        &[
+            param("query", Kind::Text),
+            param("prove", Kind::Bool),
+            param("page", Kind::Int),
+            param("per_page", Kind::Int),
+            param("order_by", Kind::Text),
+        ],
+        txs::tx_search,
+    ),
+    read(
+        "block_search",
+        &[
+            param("query", Kind::Text),
+            param("page", Kind::Int),
+            param("per_page", Kind::Int),
+            param("order_by", Kind::Text),
+        ],
+        blocks::block_search,
+    ),
     at_height("validators", PAGED, consensus::validators),
     read("dump_consensus_state", &[], consensus::dump_consensus_state),
     read("consensus_state", &[], consensus::consensus_state),

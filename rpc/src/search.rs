@@ -11,6 +11,7 @@ use std::ops::Bound;
 
 use storage::index::Condition;
 
+pub mod answer;
 mod parser;
 
 pub use parser::Problem;

@@ -11,7 +11,7 @@ use crate::served::Served;
 use crate::wire::{call, post};
 
 /// Methods that come with later parts of the dialect.
-const LATER: [&str; 3] = ["subscribe", "tx_search", "block_search"];
+const LATER: [&str; 1] = ["subscribe"];
 
 /// What we say beyond the reference, and where.
 const ADDED: [&str; 2] =

@@ -9,5 +9,6 @@ mod chain;
 mod client;
 mod fixtures;
 mod guards;
+mod search;
 mod served;
 mod wire;

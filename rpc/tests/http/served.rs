@@ -10,6 +10,7 @@ use rpc::backend::{
     DecidedTx, Identity, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
 };
 use rpc::{Backend, Config, Node, Server};
+use storage::index::Writer;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use types::message::WireStep;
@@ -19,6 +20,9 @@ use crate::chain::Chain;
 
 /// How many blocks there are at first.
 pub const BLOCKS: u64 = 12;
+
+/// Rows that one search may read.
+pub const SEARCH_ROWS_MAX: usize = 200;
 
 /// What a node does with transactions that CheckTx lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,7 @@ pub enum Mood {
 
 struct Inner {
     chain: Chain,
+    index: Writer,
     pending: Vec<Tx>,
     waiting: BTreeMap<TxHash, Vec<oneshot::Sender<DecidedTx>>>,
 }
@@ -62,11 +67,11 @@ impl Served {
             let txs = if height == 3 { vec!["tx0=value", "tx1=value"] } else { vec![] };
             chain.decide(txs.into_iter().map(Tx::from).collect());
         }
-        let node = Arc::new(TestNode {
-            identity: identity(&chain),
-            mood,
-            inner: Mutex::new(Inner { pending: vec![], waiting: BTreeMap::new(), chain }),
-        });
+        let index = Writer::open(chain.store.clone()).unwrap();
+        let mut inner = Inner { pending: vec![], waiting: BTreeMap::new(), chain, index };
+        inner.index_all();
+        let node =
+            Arc::new(TestNode { identity: identity(&inner.chain), mood, inner: Mutex::new(inner) });
         let backend = node.backend();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -95,7 +100,20 @@ impl Drop for Served {
     }
 }
 
+impl Inner {
+    fn index_all(&mut self) {
+        while self.index.advance().unwrap().is_some() {}
+    }
+}
+
 impl TestNode {
+    /// Decides and executes one more block.
+    pub fn decide(&self, txs: Vec<Tx>) {
+        let inner = &mut *self.inner.lock().unwrap();
+        inner.chain.decide(txs);
+        inner.index_all();
+    }
+
     fn backend(self: &Arc<Self>) -> Backend {
         let inner = self.inner.lock().unwrap();
         let application: Arc<dyn Application> = inner.chain.application.clone();
@@ -104,12 +122,16 @@ impl TestNode {
             application: Connections::local(application, Arc::default()),
             genesis: Arc::new(inner.chain.genesis.clone()),
             node: Arc::clone(self) as Arc<dyn Node>,
+            search_rows_max: SEARCH_ROWS_MAX,
         }
     }
 
     /// Forgets the blocks below a height.
     pub fn prune(&self, below: Height) {
-        self.inner.lock().unwrap().chain.store.prune(below).unwrap();
+        let inner = &mut *self.inner.lock().unwrap();
+        inner.chain.store.prune(below).unwrap();
+        while inner.index.forget(None).unwrap().is_some() {}
+        inner.chain.store.prune(below).unwrap();
     }
 
     /// Decides one more block, which is not executed yet.
@@ -155,6 +177,7 @@ impl Node for TestNode {
             return Ok(checked);
         }
         let (height, outcome) = inner.chain.decide(vec![tx.clone()]);
+        inner.index_all();
         for sender in inner.waiting.remove(&TxHash::of(&tx)).unwrap_or_default() {
             let result = outcome.tx_results[0].clone();
             sender.send(DecidedTx { height, index: 0, result }).unwrap();

@@ -151,8 +151,12 @@ fn answers_as_looking_does(
     Ok(())
 }
 
+fn few() -> ProptestConfig {
+    ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(few())]
 
     #[test]
     fn searches_find_what_looking_at_every_event_finds(
