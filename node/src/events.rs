@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use types::message::WireStep;
 use types::{Block, BlockOutcome, ChainState, Height, Round, TxHash};
 
+use crate::indexer::IndexBell;
 use crate::metrics::Metrics;
 
 /// Those who watch.
@@ -20,6 +21,7 @@ pub struct Events {
     round: Mutex<RoundClock>,
     catching_up: AtomicBool,
     height: AtomicU64,
+    index: Option<IndexBell>,
 }
 
 /// When the current round's proposal phase began.
@@ -31,14 +33,15 @@ struct RoundClock {
 }
 
 impl Events {
-    /// Nobody waits yet.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    /// Nobody waits yet. The indexer, if there is one, is rung for every executed block.
+    pub fn new(metrics: Arc<Metrics>, index: Option<IndexBell>) -> Self {
         Self {
             metrics,
             waiting: Mutex::default(),
             round: Mutex::default(),
             catching_up: AtomicBool::new(false),
             height: AtomicU64::new(0),
+            index,
         }
     }
 
@@ -121,6 +124,9 @@ impl Events {
     pub fn block_executed(&self, block: &Block, outcome: &BlockOutcome, took: Duration) {
         let height = block.header.height;
         self.tell_waiting(block, outcome);
+        if let Some(bell) = &self.index {
+            bell.ring();
+        }
         let mut clock = self.round.lock().unwrap_or_else(PoisonError::into_inner);
         let interval = clock.last_block.map(|last| last.elapsed());
         clock.last_block = Some(Instant::now());

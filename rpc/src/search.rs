@@ -113,6 +113,3 @@ fn is_type(key: &str, tags: &Tags) -> bool {
         .map_while(|(tag, _)| tag.strip_prefix(&start))
         .any(|attribute| !attribute.contains('.'))
 }
-
-#[cfg(test)]
-mod tests;

@@ -116,6 +116,7 @@ impl Config {
             ("rpc.max_body_bytes", self.rpc.max_body_bytes),
             ("rpc.max_header_bytes", self.rpc.max_header_bytes),
             ("mempool.max_tx_bytes", self.mempool.max_tx_bytes),
+            ("lockstep.search_rows_max", self.lockstep.search_rows_max),
         ] {
             if value == 0 {
                 return Err(Fault::new(field, "0 lets nothing pass", "write a number above 0"));

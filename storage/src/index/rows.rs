@@ -3,9 +3,9 @@
 //!
 //! | form | key after name and form | value | found by it |
 //! |---|---|---|---|
-//! | `Placed` | place, attribute's number | ordinal, attribute's value | `EXISTS`, `CONTAINS`; what an event carries |
+//! | `Placed` | place, attribute's number | ordinal, value | `EXISTS`, `CONTAINS`, all of an event |
 //! | `Text` | value, place | ordinal | `= 'text'`, times |
-//! | `Number` | number that the value begins with, place | ordinal | `= 5`, `> 5` and so on |
+//! | `Number` | the number it begins with, place | ordinal | `= 5`, `> 5` and so on |
 //!
 //! An ordinal counts transactions (or blocks) along its run: that of the last row less that of the
 //! first, and one, is how many there are between. Names and texts end in two bytes that nothing
@@ -230,7 +230,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_sort_as_keys(a in "[0-9]{1,25}(\\.[0-9]{1,5})?", b in "[0-9]{1,4}(\\.[0-9]{1,3})?") {
+        fn numbers_sort_as_keys(
+            a in "[0-9]{1,25}(\\.[0-9]{1,5})?",
+            b in "[0-9]{1,4}(\\.[0-9]{1,3})?",
+        ) {
             let [a, b] = [a, b].map(|it| Decimal::leading(&it).unwrap());
             let [first, second] = [&a, &b].map(|it| Prefix::number(COLUMN, "a.b", it).bytes);
             prop_assert_eq!(first.cmp(&second), a.cmp(&b));

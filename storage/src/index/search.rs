@@ -247,7 +247,7 @@ impl Searching<'_> {
         (Run { prefix, form, from: self.from, to: self.to }, claims)
     }
 
-    /// The places of the rows of a span that meet a demand; none if the rows are as many as `limit`.
+    /// The places of the rows of a span that meet a demand; none if there are `limit` rows or more.
     fn collect(
         &mut self,
         ValueSpan { span, prefix, form }: ValueSpan,

@@ -1,8 +1,10 @@
 //! The query language, by tables; cases of the reference's own tests are among them.
 
-use proptest::prelude::*;
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use super::*;
+use proptest::prelude::*;
+use rpc::search::QUERY_BYTES_MAX;
+use rpc::{Query, QueryError, Tags};
 
 #[test]
 fn texts_are_queries_or_not() {
