@@ -10,4 +10,6 @@ mod client;
 mod fixtures;
 mod guards;
 mod served;
+mod stream;
+mod websocket;
 mod wire;
