@@ -245,9 +245,14 @@ impl CommitSig {
 impl Commit {
     /// Root over the entries. spec: `Commit.Hash`.
     pub fn hash(&self) -> Hash {
-        let leaves: Vec<Vec<u8>> =
-            self.signatures.iter().map(crate::codec::commit_sig_leaf).collect();
-        crate::merkle::root(&leaves)
+        let mut leaf = Vec::new();
+        let hash = |sig| {
+            leaf.clear();
+            crate::codec::commit_sig_leaf(sig, &mut leaf);
+            crate::merkle::leaf_hash(&leaf)
+        };
+        let leaves: Vec<Hash> = self.signatures.iter().map(hash).collect();
+        crate::merkle::subtree_root(&leaves)
     }
 
     /// Whether `validators` decided `block_id` at `height` by this commit, as far as `demand` asks.

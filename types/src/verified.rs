@@ -327,6 +327,10 @@ impl Remembered {
 
     /// Checks claims in one batch, those that were found right before excepted. One verdict each.
     pub fn check(&mut self, claims: &[Claim]) -> Vec<bool> {
+        if self.mock.is_some() {
+            // What costs nothing to find out need not be remembered.
+            return self.judge(claims);
+        }
         let keys: Vec<[u8; 32]> = claims.iter().map(Self::key).collect();
         let fresh: Vec<usize> = (0..claims.len()).filter(|&it| !self.has(&keys[it])).collect();
         let asked: Vec<Claim> = fresh.iter().map(|&it| claims[it].clone()).collect();
