@@ -174,8 +174,8 @@ impl CatchUp {
 
     /// Asks for what is lacking, as far as peers claim to have it. Costs little when nothing is.
     pub fn ask(&mut self, now: Time, outputs: &mut Vec<Output>) {
-        self.expect(now);
         let best = self.best();
+        self.expect(now, best);
         if let Some(best) = best.filter(|&best| self.height < best) {
             let window = self.height.0.saturating_add(WINDOW - 1).min(best.0);
             for height in (self.height.0..=window).map(Height) {
@@ -334,8 +334,8 @@ impl CatchUp {
 
     /// Looks whether more blocks are expected: at first for as long as a peer may take to answer,
     /// and again after each block that came.
-    fn expect(&mut self, now: Time) {
-        let behind = self.best().is_some_and(|best| self.height < best);
+    fn expect(&mut self, now: Time, best: Option<Height>) {
+        let behind = best.is_some_and(|best| self.height < best);
         let until = match self.expect_until {
             Some(until) => until,
             None if behind => *self.expect_until.insert(now.after(self.patience)),

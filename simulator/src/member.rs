@@ -52,6 +52,8 @@ pub struct Member {
     signer: Option<Signer>,
     /// What does not.
     running: Option<Running>,
+    /// Room for what its replica wants done; empty between turns.
+    outputs: Vec<Output>,
     /// How often it was started: what was asked in one life is not answered in another.
     life: u32,
     /// It stops after so many further outputs.
@@ -116,6 +118,7 @@ impl Member {
             },
             signer: own.key.map(Signer::new),
             running: None,
+            outputs: Vec::new(),
             life: 0,
             doom: None,
             trouble: Trouble::default(),

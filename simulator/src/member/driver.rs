@@ -93,9 +93,9 @@ impl Member {
             return;
         }
         let time = self.clock.read(outside.now);
-        let mut outputs = Vec::new();
         let count = running.inbox.len().min(INPUTS_AT_ONCE_MAX);
         let at = self.think(outside.now, count);
+        let mut outputs = std::mem::take(&mut self.outputs);
         let Some(running) = &mut self.running else { return };
         let mut here = running.height.map_or(outside.genesis.initial_height, Height::next);
         for input in running.inbox.drain(..count) {
@@ -109,11 +109,13 @@ impl Member {
         self.work(outside);
     }
 
-    /// Carries out all outputs, and what follows from answers that come at once.
+    /// Carries out all outputs, and what follows from answers that come at once. What room they
+    /// took is kept for the next.
     pub(super) fn go_on(&mut self, outside: &mut Outside, at: Moment, outputs: Vec<Output>) {
         let mut turn = Turn { at, answered: VecDeque::new() };
-        if let Err(end) = self.carry_out_all(outside, &mut turn, outputs) {
-            return self.end(outside, end);
+        match self.carry_out_all(outside, &mut turn, outputs) {
+            Ok(room) => self.outputs = room,
+            Err(end) => return self.end(outside, end),
         }
         self.say(outside, turn.at);
         if let Some(running) = &mut self.running {
@@ -126,39 +128,39 @@ impl Member {
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), End> {
-        self.carry_out(outside, turn, outputs)?;
-        let mut outputs = Vec::new();
+    ) -> Result<Vec<Output>, End> {
+        let mut outputs = self.carry_out(outside, turn, outputs)?;
         while let Some(input) = turn.answered.pop_front() {
             let time = self.clock.read(turn.at);
-            let Some(running) = &mut self.running else { return Ok(()) };
+            let Some(running) = &mut self.running else { return Ok(Vec::new()) };
             running.replica.handle(time, input, &mut outputs);
             if turn.answered.is_empty() {
-                self.carry_out(outside, turn, std::mem::take(&mut outputs))?;
+                outputs = self.carry_out(outside, turn, outputs)?;
             }
         }
-        Ok(())
+        Ok(outputs)
     }
 
-    /// Carries out outputs in order. Everything that is to be kept is joined into the first
-    /// barrier's write.
+    /// Carries out outputs in order, and leaves room for others. Everything that is to be kept is
+    /// joined into the first barrier's write.
     fn carry_out(
         &mut self,
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), End> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let acts = running.keeping.take(outputs);
+    ) -> Result<Vec<Output>, End> {
+        let Some(running) = &mut self.running else { return Ok(Vec::new()) };
+        let mut acts = running.keeping.take(outputs);
         if let Some(state) = running.keeping.state() {
             running.height = state.last_height();
             self.restrained.release(self.number, state, &mut outside.notes);
         }
-        for output in acts {
+        for output in acts.drain(..) {
             self.live_on()?;
             self.act(outside, turn, output)?;
         }
-        self.settle(outside)
+        self.settle(outside)?;
+        Ok(acts)
     }
 
     fn act(&mut self, outside: &mut Outside, turn: &mut Turn, output: Output) -> Result<(), End> {
@@ -411,7 +413,7 @@ impl Member {
         };
         let Machine::Light(light) = machine else { return None };
         match question {
-            Question::Judge { state, block, .. } => {
+            Question::Judge { state, block, id, .. } => {
                 let last = block.last_commit.as_ref().zip(state.last_block.as_ref());
                 let proven = last.is_none_or(|(commit, last)| {
                     verifier.commit(chain_id, &last.validators, last.height, commit)
@@ -426,7 +428,7 @@ impl Member {
                 if proven && block.evidence.iter().all(stands) {
                     return None;
                 }
-                let (height, block) = (block.header.height, block.hash());
+                let (height, block) = (block.header.height, id.hash);
                 Some(Input::Judged { height, block, judgement: Judgement::Invalid })
             }
             Question::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {
