@@ -383,17 +383,17 @@ impl Member {
     }
 
     /// A message has arrived from a peer. Its signatures are checked as the verifier would.
-    pub fn receive(&mut self, outside: &mut Outside, peer: PeerId, message: Message) {
+    pub fn receive(&mut self, outside: &mut Outside, peer: PeerId, message: Box<Message>) {
         if matches!(self.machine, Machine::Whole(_)) {
-            return self.receive_whole(outside, peer, message);
+            return self.receive_whole(outside, peer, *message);
         }
-        if let Message::Evidence(list) = &message
+        if let Message::Evidence(list) = &*message
             && !list.iter().all(|piece| self.takes(outside, peer, piece))
         {
             return;
         }
         let Some(running) = &mut self.running else { return };
-        match running.verifier.message(&running.keyring, message) {
+        match running.verifier.message(&running.keyring, *message) {
             Verdict::Verified(message) => self.hear(outside, Input::Received { peer, message }),
             Verdict::Unknown => {}
             Verdict::Refused(offence) => {

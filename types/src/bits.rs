@@ -16,8 +16,7 @@ const WORD_BITS: usize = 64;
 impl BitArray {
     /// `count` clear bits. The caller has checked `count` against its limit.
     pub fn new(count: usize) -> Self {
-        let many =
-            if count <= WORD_BITS { Vec::new() } else { vec![0; count.div_ceil(WORD_BITS)] };
+        let many = if count <= WORD_BITS { Vec::new() } else { vec![0; count.div_ceil(WORD_BITS)] };
         Self { count, few: [0], many }
     }
 

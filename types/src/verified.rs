@@ -325,9 +325,14 @@ impl Remembered {
         Self { mock: Some(judge), ..Self::default() }
     }
 
+    /// Whether it is all the same what is signed.
+    pub(crate) fn is_mocked(&self) -> bool {
+        self.mock.is_some()
+    }
+
     /// Checks claims in one batch, those that were found right before excepted. One verdict each.
     pub fn check(&mut self, claims: &[Claim]) -> Vec<bool> {
-        if self.mock.is_some() {
+        if self.is_mocked() {
             // What costs nothing to find out need not be remembered.
             return self.judge(claims);
         }

@@ -5,8 +5,8 @@ use prost::Message as _;
 use tendermint_proto::v0_38::{crypto, types, version};
 
 use super::scalar::{
-    address, at_most, bytes_field, chain_id, hash, hash_option, hash_option_to_wire, height, height_to_wire,
-    refused, required, time, time_to_wire, unsigned,
+    address, at_most, bytes_field, chain_id, hash, hash_option, hash_option_to_wire, height,
+    height_to_wire, refused, required, time, time_to_wire, unsigned,
 };
 use super::{DecodeError, decoded, evidence, limit, vote, wire};
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockId, Header, PartSetHeader, Version};
