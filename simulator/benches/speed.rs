@@ -6,6 +6,10 @@ use std::time::Instant;
 
 use simulator::{Plan, world};
 
+/// Most of what is simulated takes little memory for a short time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let given: Vec<u64> = std::env::args().filter_map(|it| it.parse().ok()).collect();
     for (real, usual) in [(false, 5000), (true, 300)] {
