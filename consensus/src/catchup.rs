@@ -482,7 +482,7 @@ impl CatchUp {
 
     /// Asks for the alarm, unless an earlier one is under way.
     fn ring(&mut self, now: Time, outputs: &mut Vec<Output>) {
-        let status = self.status_due.unwrap_or(now.after(STATUS_EVERY));
+        let status = self.status_due.unwrap_or_else(|| now.after(STATUS_EVERY));
         let answers = self.asked.values().map(|asked| asked.since.after(self.patience)).min();
         let expected = self.expect_until.filter(|_| self.expecting);
         let needed = self.asked.range(..=self.height.next()).map(|(_, asked)| asked.at);

@@ -188,7 +188,7 @@ impl Gossip {
     }
 
     /// Says at once what is new here, and sends peers what they are now known to lack. To be
-    /// called after every input; costs little when nothing has changed.
+    /// called after every input that may have changed what is here.
     pub fn changed(&mut self, now: Time, view: &View<'_>, outputs: &mut Vec<Output>) {
         self.announce_place(now, view, outputs);
         self.announce_block(view, outputs);
@@ -196,6 +196,19 @@ impl Gossip {
         let mut later = self.see_votes(view, outputs);
         later |= self.see_parts(view);
         later |= self.visit(view, outputs, |peer| peer.dirty);
+        self.ring(now, later, outputs);
+    }
+
+    /// Sends peers what they are now known to lack, when nothing else is new: nothing here has
+    /// changed since [`Gossip::changed`]. To be called after every other input.
+    pub fn learned<'a>(
+        &mut self,
+        now: Time,
+        view: impl FnOnce() -> View<'a>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let dirty = self.peers.values().any(|peer| peer.dirty);
+        let later = dirty && self.visit(&view(), outputs, |peer| peer.dirty);
         self.ring(now, later, outputs);
     }
 

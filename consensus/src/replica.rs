@@ -208,9 +208,7 @@ fn view<'a>(
     executing: Option<&'a Executing>,
     stored: Option<(Height, Height)>,
 ) -> View<'a> {
-    let proposals = current.proposals();
-    let focus = current.focus();
-    let collected = focus.as_ref().and_then(|id| proposals.parts(id));
+    let collected = || current.proposals().parts(&current.focus()?);
     let last_commit = current.last_commit();
     View {
         height: current.height(),
@@ -224,7 +222,7 @@ fn view<'a>(
         next_validators: &current.state().next_validators,
         proposal: current.proposals().of(current.rounds().round()),
         own_proposal: current.is_proposer(),
-        parts: executing.map(|it| &*it.parts).or(collected),
+        parts: executing.map(|it| &*it.parts).or_else(collected),
         decided: executing.map(|it| &it.id).or(current.target()),
         stored,
     }

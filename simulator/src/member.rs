@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use consensus::{Config, Input, Output, Record, Replica, Start, Timeout};
 use execution::Keeping;
-use types::verified::Verdict;
-use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, PublicKey};
+use types::verified::Look;
+use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, PublicKey, Verified};
 
 use crate::chance::Chance;
 use crate::disk::Ailment;
@@ -393,10 +393,13 @@ impl Member {
             return;
         }
         let Some(running) = &mut self.running else { return };
-        match running.verifier.message(&running.keyring, *message) {
-            Verdict::Verified(message) => self.hear(outside, Input::Received { peer, message }),
-            Verdict::Unknown => {}
-            Verdict::Refused(offence) => {
+        match running.verifier.message(&running.keyring, &message) {
+            Look::Right => {
+                let message = Verified::assume(*message);
+                self.hear(outside, Input::Received { peer, message });
+            }
+            Look::Unknown => {}
+            Look::Refused(offence) => {
                 let peer = Network::member_of(peer);
                 let reason = "a message with a wrong signature";
                 outside.penalise(self.number, peer, offence, reason);

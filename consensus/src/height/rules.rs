@@ -65,10 +65,9 @@ impl Deliberation {
 
     /// Whether a block may be voted for; none while that is not known.
     fn acceptable(&self, id: &BlockId) -> Option<bool> {
-        if self.proposals.is_broken(id) {
+        if !self.proposals.is_whole(id)? {
             return Some(false);
         }
-        self.proposals.block(id)?;
         match self.verdicts.get(id)? {
             Verdict::Asked => None,
             Verdict::Accept => Some(true),

@@ -16,14 +16,19 @@ impl Replica {
             return;
         }
         let hold = self.holds();
-        if self.settled != Some(hold) {
-            match self.with_current(now, outputs, Deliberation::settle) {
-                Ok(None) => {}
-                Ok(Some(decided)) => self.decide(now, *decided, outputs),
-                Err(error) => return self.halt(error.to_string(), outputs),
-            }
-            self.settled = Some(hold);
+        if self.settled == Some(hold) {
+            // Nothing happened to the height: only of peers there may be something new.
+            self.fetch(now, outputs);
+            let (current, executing, stored) = (&self.current, &self.executing, self.stored);
+            let view = || view(current, executing.as_ref(), stored);
+            return self.gossip.learned(now, view, outputs);
         }
+        match self.with_current(now, outputs, Deliberation::settle) {
+            Ok(None) => {}
+            Ok(Some(decided)) => self.decide(now, *decided, outputs),
+            Err(error) => return self.halt(error.to_string(), outputs),
+        }
+        self.settled = Some(hold);
         self.fetch(now, outputs);
         for (first, second) in self.current.take_equivocations() {
             self.evidence.equivocation(first, second, outputs);
