@@ -174,8 +174,8 @@ impl CatchUp {
 
     /// Asks for what is lacking, as far as peers claim to have it. Costs little when nothing is.
     pub fn ask(&mut self, now: Time, outputs: &mut Vec<Output>) {
-        self.expect(now);
         let best = self.best();
+        self.expect(now, best);
         if let Some(best) = best.filter(|&best| self.height < best) {
             let window = self.height.0.saturating_add(WINDOW - 1).min(best.0);
             for height in (self.height.0..=window).map(Height) {
@@ -334,8 +334,8 @@ impl CatchUp {
 
     /// Looks whether more blocks are expected: at first for as long as a peer may take to answer,
     /// and again after each block that came.
-    fn expect(&mut self, now: Time) {
-        let behind = self.best().is_some_and(|best| self.height < best);
+    fn expect(&mut self, now: Time, best: Option<Height>) {
+        let behind = best.is_some_and(|best| self.height < best);
         let until = match self.expect_until {
             Some(until) => until,
             None if behind => *self.expect_until.insert(now.after(self.patience)),
@@ -482,7 +482,7 @@ impl CatchUp {
 
     /// Asks for the alarm, unless an earlier one is under way.
     fn ring(&mut self, now: Time, outputs: &mut Vec<Output>) {
-        let status = self.status_due.unwrap_or(now.after(STATUS_EVERY));
+        let status = self.status_due.unwrap_or_else(|| now.after(STATUS_EVERY));
         let answers = self.asked.values().map(|asked| asked.since.after(self.patience)).min();
         let expected = self.expect_until.filter(|_| self.expecting);
         let needed = self.asked.range(..=self.height.next()).map(|(_, asked)| asked.at);

@@ -115,8 +115,7 @@ pub struct Gossip {
     initial_height: Height,
     tick_every: Duration,
     slow_every: Duration,
-    /// Boxed, since each is taken out for a while when it is looked at.
-    peers: BTreeMap<PeerId, Box<Peer>>,
+    peers: BTreeMap<PeerId, Peer>,
     ticks: u64,
     /// When the alarm that we asked for rings.
     due: Option<Time>,
@@ -171,7 +170,7 @@ impl Gossip {
 
     /// A peer has connected: it is told where we are.
     pub fn peer_up(&mut self, now: Time, peer: PeerId, view: &View<'_>, outputs: &mut Vec<Output>) {
-        self.peers.insert(peer, Box::default());
+        self.peers.insert(peer, Peer::default());
         send(outputs, Recipients::One(peer), view.new_round_step(now));
         if let Some(message) = view.new_valid_block() {
             send(outputs, Recipients::One(peer), message);
@@ -189,18 +188,27 @@ impl Gossip {
     }
 
     /// Says at once what is new here, and sends peers what they are now known to lack. To be
-    /// called after every input; costs little when nothing has changed.
+    /// called after every input that may have changed what is here.
     pub fn changed(&mut self, now: Time, view: &View<'_>, outputs: &mut Vec<Output>) {
         self.announce_place(now, view, outputs);
         self.announce_block(view, outputs);
         self.say_proposal(view, outputs);
         let mut later = self.see_votes(view, outputs);
         later |= self.see_parts(view);
-        let dirty = self.peers.iter().filter(|(_, peer)| peer.dirty);
-        let dirty: Vec<PeerId> = dirty.map(|(&id, _)| id).collect();
-        for id in dirty {
-            later |= self.offer(id, view, outputs);
-        }
+        later |= self.visit(view, outputs, |peer| peer.dirty);
+        self.ring(now, later, outputs);
+    }
+
+    /// Sends peers what they are now known to lack, when nothing else is new: nothing here has
+    /// changed since [`Gossip::changed`]. To be called after every other input.
+    pub fn learned<'a>(
+        &mut self,
+        now: Time,
+        view: impl FnOnce() -> View<'a>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let dirty = self.peers.values().any(|peer| peer.dirty);
+        let later = dirty && self.visit(&view(), outputs, |peer| peer.dirty);
         self.ring(now, later, outputs);
     }
 
@@ -216,18 +224,34 @@ impl Gossip {
             self.slow_due = Some(now.after(self.slow_every));
             self.doubt(now, view, outputs);
         }
-        let mut later = false;
-        let ids: Vec<PeerId> = self.peers.keys().copied().collect();
-        for id in ids {
-            let ticks = self.ticks;
-            if let Some(peer) = self.peers.get_mut(&id)
-                && peer.since + RIPE_TICKS <= ticks
-            {
+        let ticks = self.ticks;
+        let later = self.visit(view, outputs, |peer| {
+            if peer.since + RIPE_TICKS <= ticks {
                 peer.doubt_early();
             }
-            later |= self.offer(id, view, outputs);
-        }
+            true
+        });
         self.ring(now, later, outputs);
+    }
+
+    /// Offers to those peers whom `chosen` wants visited what they lack. Returns whether something
+    /// is left for later.
+    fn visit(
+        &mut self,
+        view: &View<'_>,
+        outputs: &mut Vec<Output>,
+        mut chosen: impl FnMut(&mut Peer) -> bool,
+    ) -> bool {
+        let mut later = false;
+        // Whoever visits one peer looks at no other.
+        let mut peers = std::mem::take(&mut self.peers);
+        for (&id, peer) in &mut peers {
+            if chosen(peer) {
+                later |= self.offer(id, peer, view, outputs);
+            }
+        }
+        self.peers = peers;
+        later
     }
 
     /// What is known of each peer, for pictures. `stored` says which blocks a peer claims to have.

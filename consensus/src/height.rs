@@ -215,11 +215,13 @@ impl Deliberation {
     /// The block that matters most now: the decided one, else that of the round's polka, else the
     /// proposed one. Its parts are what peers are asked for and offered.
     pub fn focus(&self) -> Option<BlockId> {
+        if let Some(target) = self.target() {
+            return Some(*target);
+        }
         let round = self.rounds.round();
         let prevotes = self.votes.tally(round, VoteKind::Prevote);
         let polka = prevotes.and_then(Tally::polka).flatten();
-        let proposed = self.proposals.of(round).map(|proposal| proposal.block_id);
-        self.target().copied().or(polka).or(proposed)
+        polka.or_else(|| self.proposals.of(round).map(|proposal| proposal.block_id))
     }
 
     /// Who proposes in the current round.

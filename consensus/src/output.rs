@@ -144,6 +144,8 @@ pub enum Question {
         state: Arc<ChainState>,
         /// The block.
         block: Arc<Block>,
+        /// Its id.
+        id: BlockId,
     },
     /// Ask the application for a vote extension. Answer: `Extended`.
     Extend {

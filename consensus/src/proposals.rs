@@ -197,6 +197,16 @@ impl Proposals {
         }
     }
 
+    /// Whether a block is whole; false if its parts make something else than its id names, none
+    /// while some are missing.
+    pub fn is_whole(&self, id: &BlockId) -> Option<bool> {
+        match self.blocks.get(id)?.content {
+            Content::Whole { .. } => Some(true),
+            Content::Broken => Some(false),
+            Content::Partial => None,
+        }
+    }
+
     /// Whether a whole block's parts are what this node would make of it.
     pub fn is_canonical(&self, id: &BlockId) -> bool {
         let content = self.blocks.get(id).map(|collected| &collected.content);

@@ -25,6 +25,9 @@ pub struct Replica {
     config: Config,
     key: Option<PublicKey>,
     current: Deliberation,
+    /// Whether its rules were asked since something happened to it, and whether round 0 was held
+    /// back then: else they have nothing new to say.
+    settled: Option<bool>,
     /// The decided block of the current height, while the application executes it.
     executing: Option<Executing>,
     /// The served block of the current height whose commit is being checked.
@@ -75,6 +78,7 @@ impl Replica {
             config,
             key,
             current,
+            settled: None,
             executing: None,
             proving: None,
             stored,
@@ -125,7 +129,7 @@ impl Replica {
                 self.with_current(now, outputs, |it, turn| it.built(turn, round, block, &parts));
             }
             Input::Judged { height, block, judgement } if height == here => {
-                self.current.judged(block, judgement);
+                self.current_mut().judged(block, judgement);
             }
             Input::Extended { height, round, extension } if height == here => {
                 self.with_current(now, outputs, |it, turn| it.extended(turn, round, extension));
@@ -180,9 +184,21 @@ impl Replica {
         outputs: &mut Vec<Output>,
         act: impl FnOnce(&mut Deliberation, &mut Turn<'_>) -> R,
     ) -> R {
-        let hold = self.catch_up.expects(self.current.height());
+        self.settled = None;
+        let hold = self.holds();
         let (config, evidence) = (&self.config, &self.evidence);
         act(&mut self.current, &mut Turn { now, config, evidence, hold, outputs })
+    }
+
+    /// The current height, to which something happens.
+    fn current_mut(&mut self) -> &mut Deliberation {
+        self.settled = None;
+        &mut self.current
+    }
+
+    /// Whether no round of votes is begun, as decided blocks are on their way.
+    fn holds(&self) -> bool {
+        self.catch_up.expects(self.current.height())
     }
 }
 
@@ -192,9 +208,7 @@ fn view<'a>(
     executing: Option<&'a Executing>,
     stored: Option<(Height, Height)>,
 ) -> View<'a> {
-    let proposals = current.proposals();
-    let focus = current.focus();
-    let collected = focus.as_ref().and_then(|id| proposals.parts(id));
+    let collected = || current.proposals().parts(&current.focus()?);
     let last_commit = current.last_commit();
     View {
         height: current.height(),
@@ -208,7 +222,7 @@ fn view<'a>(
         next_validators: &current.state().next_validators,
         proposal: current.proposals().of(current.rounds().round()),
         own_proposal: current.is_proposer(),
-        parts: executing.map(|it| &*it.parts).or(collected),
+        parts: executing.map(|it| &*it.parts).or_else(collected),
         decided: executing.map(|it| &it.id).or(current.target()),
         stored,
     }

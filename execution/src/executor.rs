@@ -108,10 +108,10 @@ where
             Question::Build { round, state, last_commit, evidence, .. } => {
                 self.build(round, &state, last_commit, evidence)
             }
-            Question::Judge { state, block, .. } => {
+            Question::Judge { state, block, id, .. } => {
                 let judgement = self.judge(&state, &block)?;
                 let height = block.header.height;
-                Ok(Input::Judged { height, block: block.hash(), judgement })
+                Ok(Input::Judged { height, block: id.hash, judgement })
             }
             Question::Extend { round, state, block } => {
                 let extension = self.application.extend_vote(&request_of(&state, &block))?;

@@ -35,33 +35,12 @@ impl Keeping {
     ///
     /// For each [`Output::Persist`] among it call [`Keeping::barrier`], and after the last output
     /// [`Keeping::settle`].
-    pub fn take(&mut self, outputs: Vec<Output>) -> Vec<Output> {
-        let mut acts = Vec::with_capacity(outputs.len());
-        for output in outputs {
-            match output {
-                Output::Record(_)
-                | Output::KeepEvidence(_)
-                | Output::DropEvidence(_)
-                | Output::Decide(_) => self.held.push(output),
-                Output::KeepState(_) => {
-                    self.executed = true;
-                    self.held.push(output);
-                }
-                Output::Persist
-                | Output::Send { .. }
-                | Output::Serve { .. }
-                | Output::Schedule(_)
-                | Output::Sign(_)
-                | Output::AwaitTxs { .. }
-                | Output::Ask(_)
-                | Output::Rekey(_)
-                | Output::Load { .. }
-                | Output::Penalise { .. }
-                | Output::Halt { .. }
-                | Output::Announce(_) => acts.push(output),
-            }
+    pub fn take(&mut self, mut outputs: Vec<Output>) -> Vec<Output> {
+        for output in outputs.extract_if(.., |output| is_kept(output)) {
+            self.executed |= matches!(output, Output::KeepState(_));
+            self.held.push(output);
         }
-        acts
+        outputs
     }
 
     /// Gives up what is held, to a store of another kind.
@@ -149,5 +128,28 @@ impl Keeping {
             }
         }
         step.write(durable)
+    }
+}
+
+/// Whether an output asks for something to be kept.
+fn is_kept(output: &Output) -> bool {
+    match output {
+        Output::Record(_)
+        | Output::KeepEvidence(_)
+        | Output::DropEvidence(_)
+        | Output::Decide(_)
+        | Output::KeepState(_) => true,
+        Output::Persist
+        | Output::Send { .. }
+        | Output::Serve { .. }
+        | Output::Schedule(_)
+        | Output::Sign(_)
+        | Output::AwaitTxs { .. }
+        | Output::Ask(_)
+        | Output::Rekey(_)
+        | Output::Load { .. }
+        | Output::Penalise { .. }
+        | Output::Halt { .. }
+        | Output::Announce(_) => false,
     }
 }

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use consensus::Input;
+use execution::check_evidence;
 use execution::handshake::{DIALECT_VERSION, P2P_VERSION};
+use execution::memory::SharedMemory;
 use mempool::Source;
 use rpc::backend::{
     DecidedTx, Identity, Node, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
 };
+use storage::Store;
 use tokio::sync::oneshot;
-use types::{Channel, PublicKey, Tx, TxHash, TxResult};
+use types::{ChainId, Channel, Evidence, PublicKey, Tx, TxHash, TxResult, Verified};
 
 use crate::admission::Admission;
 use crate::driver::Event;
@@ -33,6 +37,12 @@ pub struct NodeBackend {
     pub network: p2p::Handle,
     /// Its replica.
     pub replica: SyncSender<Event>,
+    /// What is known of the past, against which evidence is checked.
+    pub store: Store,
+    /// The chain that evidence must be of.
+    pub chain_id: ChainId,
+    /// Signatures that were checked already.
+    pub memory: SharedMemory,
 }
 
 /// What a node says of itself.
@@ -86,6 +96,16 @@ impl Node for NodeBackend {
     fn submit_later(&self, tx: Tx) -> Result<(), SubmitError> {
         let queued = self.admission.submit_later(tx);
         queued.map_err(|busy| SubmitError { reason: busy.to_string() })
+    }
+
+    fn submit_evidence(&self, evidence: Evidence) -> Result<(), SubmitError> {
+        let refused = |reason: String| SubmitError { reason };
+        check_evidence(&self.store, &self.chain_id, &evidence, &self.memory)
+            .map_err(|error| refused(error.to_string()))?;
+        // The line above is what makes it so.
+        let verified = Verified::assume(evidence);
+        let told = self.replica.try_send(Event::Input(Input::Evidence(verified)));
+        told.map_err(|_| refused("consensus is too busy; try again".to_owned()))
     }
 
     fn wait_for(&self, tx: TxHash) -> oneshot::Receiver<DecidedTx> {

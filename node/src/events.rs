@@ -1,4 +1,7 @@
-//! What happens, told to those who watch: logs, metrics, and clients who wait for a transaction.
+//! What happens, told to those who watch: logs, metrics, clients who wait for a transaction, and
+//! subscribers.
+
+mod rounds;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,12 +14,15 @@ use tokio::sync::oneshot;
 use types::message::WireStep;
 use types::{Block, BlockOutcome, ChainState, Height, Round, TxHash};
 
+use self::rounds::Rounds;
 use crate::indexer::IndexBell;
 use crate::metrics::Metrics;
 
 /// Those who watch.
 pub struct Events {
     metrics: Arc<Metrics>,
+    bus: rpc::Bus,
+    rounds: Mutex<Rounds>,
     waiting: Mutex<HashMap<TxHash, Vec<oneshot::Sender<DecidedTx>>>>,
     round: Mutex<RoundClock>,
     catching_up: AtomicBool,
@@ -37,12 +43,19 @@ impl Events {
     pub fn new(metrics: Arc<Metrics>, index: Option<IndexBell>) -> Self {
         Self {
             metrics,
+            bus: rpc::Bus::default(),
+            rounds: Mutex::default(),
             waiting: Mutex::default(),
             round: Mutex::default(),
             catching_up: AtomicBool::new(false),
             height: AtomicU64::new(0),
             index,
         }
+    }
+
+    /// Where subscribers listen.
+    pub fn bus(&self) -> &rpc::Bus {
+        &self.bus
     }
 
     /// Whether blocks are being fetched from peers who are ahead.
@@ -76,6 +89,10 @@ impl Events {
 
     /// The replica's own news.
     pub fn announce(&self, announcement: Announcement) {
+        if self.bus.listened() {
+            let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+            rounds.news(&announcement).into_iter().for_each(|news| self.bus.announce(news));
+        }
         match announcement {
             Announcement::Step { height, round, step, .. } => {
                 tracing::debug!(target: "consensus", %height, %round, ?step, "step");
@@ -127,6 +144,7 @@ impl Events {
         if let Some(bell) = &self.index {
             bell.ring();
         }
+        self.bus.executed(height);
         let mut clock = self.round.lock().unwrap_or_else(PoisonError::into_inner);
         let interval = clock.last_block.map(|last| last.elapsed());
         clock.last_block = Some(Instant::now());

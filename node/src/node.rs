@@ -196,6 +196,9 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         admission: Arc::clone(&admission),
         network: network.clone(),
         replica: queues.inputs.0.clone(),
+        store: prepared.store.clone(),
+        chain_id: prepared.genesis.chain_id.clone(),
+        memory: SharedMemory::default(),
     };
     let rpc = open_rpc(config, &prepared, backend, rpc_runtime)
         .map_err(|error| in_config(options, "rpc.laddr", &error))?;
@@ -318,6 +321,7 @@ fn open_rpc(
         store: prepared.store.clone(),
         application: prepared.application.clone(),
         genesis: Arc::clone(&prepared.genesis),
+        bus: node.events.bus().clone(),
         node: Arc::new(node),
         search_rows_max: config.lockstep.search_rows_max,
     };

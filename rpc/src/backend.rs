@@ -8,9 +8,11 @@ use storage::Store;
 use tokio::sync::oneshot;
 use types::message::WireStep;
 use types::{
-    Address, BitArray, BlockId, Genesis, Height, Proposal, PublicKey, Round, Time, Tx, TxHash,
-    TxResult, ValidatorSet, Vote,
+    Address, BitArray, BlockId, Evidence, Genesis, Height, Proposal, PublicKey, Round, Time, Tx,
+    TxHash, TxResult, ValidatorSet, Vote,
 };
+
+use crate::bus::Bus;
 
 /// Everything that the routes read from and write to.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub struct Backend {
     pub node: Arc<dyn Node>,
     /// Most rows of the index that one search may read.
     pub search_rows_max: usize,
+    /// Where the node tells what happens.
+    pub bus: Bus,
 }
 
 /// The running node, as the RPC sees it. Nothing here may take longer than a few milliseconds,
@@ -54,6 +58,12 @@ pub trait Node: Send + Sync + 'static {
     /// If the queue is full.
     fn submit_later(&self, tx: Tx) -> Result<(), SubmitError>;
 
+    /// Checks evidence of misbehaviour, and has it put into a block.
+    ///
+    /// # Errors
+    /// If it proves nothing, is on the chain already, or consensus is too busy for it.
+    fn submit_evidence(&self, evidence: Evidence) -> Result<(), SubmitError>;
+
     /// Tells when a transaction has been executed. Ask before submitting it.
     fn wait_for(&self, tx: TxHash) -> oneshot::Receiver<DecidedTx>;
 
@@ -64,7 +74,7 @@ pub trait Node: Send + Sync + 'static {
     fn pending(&self, limit: usize) -> Pending;
 }
 
-/// Why a transaction was not taken. The text is the reference's.
+/// Why a transaction, or evidence, was not taken. The text is the reference's.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{reason}")]
 pub struct SubmitError {

@@ -25,6 +25,19 @@ pub struct Config {
     pub read_timeout: Duration,
     /// How long a client may leave an answer unread. Default: 10 s.
     pub write_timeout: Duration,
+    /// Most websocket clients that are subscribed at a time. Default: 100.
+    pub subscription_clients_max: usize,
+    /// Most subscriptions of one client. Default: 5.
+    pub subscriptions_per_client_max: usize,
+    /// How many blocks and news of consensus a subscriber may be behind before it misses some.
+    /// Default: 200.
+    pub subscription_buffer: usize,
+    /// Whether a subscriber that missed some is hung up on. Default: no, its subscriptions end.
+    pub close_on_slow_client: bool,
+    /// How often a websocket is asked whether somebody is there. Default: 27 s.
+    pub websocket_ping_period: Duration,
+    /// How long a websocket may say nothing, not even answer a ping. Default: 30 s.
+    pub websocket_silence_max: Duration,
     /// Origins whose pages may read answers; `*` is any. Default: none.
     pub cors_origins: Vec<String>,
 }
@@ -41,6 +54,12 @@ impl Default for Config {
             commit_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            subscription_clients_max: 100,
+            subscriptions_per_client_max: 5,
+            subscription_buffer: 200,
+            close_on_slow_client: false,
+            websocket_ping_period: Duration::from_secs(27),
+            websocket_silence_max: Duration::from_secs(30),
             cors_origins: vec![],
         }
     }

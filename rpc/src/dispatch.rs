@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::error::{Answer, RpcError};
 use crate::params::Arguments;
-use crate::routes::{Call, Lasts, Route, find};
+use crate::routes::{Call, Lasts, Listening, Route, find};
 use crate::txs;
 
 /// What answers requests: the node, and how much it does at a time.
@@ -38,7 +38,8 @@ pub struct Response {
 }
 
 impl Response {
-    fn new(id: Option<Value>, answer: Answer) -> Self {
+    /// The response to the request of this id.
+    pub fn new(id: Option<Value>, answer: Answer) -> Self {
         let (result, error) = match answer {
             Ok(result) => (Some(result), None),
             Err(error) => (None, Some(error)),
@@ -75,6 +76,31 @@ impl Reply {
     }
 }
 
+/// What is heard on a websocket.
+pub enum Heard {
+    /// A notification.
+    Nothing,
+    /// What has its answer already.
+    Answered(Response),
+    /// A method that must be worked on.
+    Method(Work),
+    /// What concerns the connection's subscriptions.
+    Listening {
+        /// The request's id, which events carry, too.
+        id: Value,
+        /// What is wanted.
+        what: Listening,
+        /// By these arguments.
+        arguments: Arguments,
+    },
+}
+
+/// A request that is understood, and not yet answered.
+pub struct Work {
+    id: Value,
+    asked: Asked,
+}
+
 /// A request that is well-formed and wants an answer.
 struct Request {
     id: Value,
@@ -108,6 +134,7 @@ impl Asked {
         match route.call {
             Call::Read(read) => Asked::AtOnce(Ok(Reading { read, arguments, lasting })),
             Call::UntilExecuted => Asked::UntilExecuted(arguments),
+            Call::Listening(_) => Asked::AtOnce(Err(RpcError::method_not_found())),
         }
     }
 
@@ -178,6 +205,43 @@ impl Dispatcher {
             reply.lasting &= lasting;
         }
         reply
+    }
+
+    /// Understands what came by websocket. There are no batches there, as in the reference.
+    pub fn hear(&self, text: &[u8]) -> Heard {
+        let parsed = serde_json::from_slice(text).map_err(|error| error.to_string());
+        let request = match parsed.and_then(request_of) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Heard::Nothing,
+            Err(reason) => {
+                let error = RpcError::parse(format!("error unmarshaling request: {reason}"));
+                return Heard::Answered(Response::to_nobody(error));
+            }
+        };
+        let id = request.id;
+        let Some(route) = find(&request.method) else {
+            let answer = Err(RpcError::method_not_found());
+            return Heard::Answered(Response::new(Some(id), answer));
+        };
+        match Arguments::from_json(route.params, request.params.as_ref()) {
+            Ok(arguments) => match route.call {
+                Call::Listening(what) => Heard::Listening { id, what, arguments },
+                Call::Read(_) | Call::UntilExecuted => {
+                    Heard::Method(Work { id, asked: Asked::of(route, arguments) })
+                }
+            },
+            // The reference has another code for them here than over HTTP.
+            Err(error) => {
+                Heard::Answered(Response::new(Some(id), Err(RpcError::internal(error.data))))
+            }
+        }
+    }
+
+    /// Answers what was heard.
+    pub async fn work(&self, work: Work) -> Response {
+        let answer = self.answer([work.asked]).await.pop().map(|(answer, _)| answer);
+        let nothing = || Err(RpcError::internal("a request was lost"));
+        Response::new(Some(work.id), answer.unwrap_or_else(nothing))
     }
 
     /// What was asked for, in order, each with whether it may be kept.

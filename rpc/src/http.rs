@@ -5,11 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{DefaultBodyLimit, Extension, FromRef, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
+use storage::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
@@ -18,21 +20,53 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::dispatch::{Dispatcher, Reply};
 use crate::error::RpcError;
-use crate::explorer;
-use crate::routes::{ROUTES, Route, find};
+use crate::routes::{Call, ROUTES, Route, find};
+use crate::server::Place;
+use crate::subscribe::Hall;
+use crate::websocket::{Conversation, Manners};
+use crate::{explorer, stream};
 
 /// When an answer was given, in whole seconds since 1970.
 const SERVER_TIME: HeaderName = HeaderName::from_static("x-server-time");
 /// Longest query of a URI in bytes.
 const QUERY_BYTES_MAX: usize = 1024 * 1024;
 
+/// What handlers need.
+#[derive(Clone, FromRef)]
+struct Desk {
+    dispatcher: Dispatcher,
+    hall: Hall,
+    sockets: Sockets,
+    store: Store,
+}
+
+/// What holds for each websocket.
+#[derive(Clone, Copy)]
+struct Sockets {
+    message_bytes_max: usize,
+    manners: Manners,
+}
+
 /// Everything that is served, within the limits of `config`.
 pub fn router(backend: Backend, config: &Config) -> Router {
     let request_time_max = config.commit_timeout + config.read_timeout;
+    let manners = Manners {
+        ping_period: config.websocket_ping_period,
+        silence_max: config.websocket_silence_max,
+        close_on_slow_client: config.close_on_slow_client,
+    };
+    let desk = Desk {
+        store: backend.store.clone(),
+        hall: Hall::new(backend.bus.clone(), config),
+        dispatcher: Dispatcher::new(backend, config),
+        sockets: Sockets { message_bytes_max: config.body_bytes_max, manners },
+    };
     Router::new()
         .route("/", get(list).post(call))
+        .route("/websocket", get(websocket))
+        .route("/v1/events", get(stream::events))
         .route("/{method}", get(uri).post(uri))
-        .with_state(Dispatcher::new(backend, config))
+        .with_state(desk)
         .merge(explorer::router())
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(config.body_bytes_max))
@@ -83,6 +117,24 @@ async fn call(
     }
 }
 
+/// `/websocket`: the connection becomes one, and keeps its place until it ends.
+async fn websocket(
+    State(dispatcher): State<Dispatcher>,
+    State(hall): State<Hall>,
+    State(sockets): State<Sockets>,
+    Extension(place): Extension<Place>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade
+        .max_message_size(sockets.message_bytes_max)
+        .max_frame_size(sockets.message_bytes_max)
+        .on_upgrade(move |socket| async move {
+            let Place { permit, stop } = place;
+            Conversation::new(socket, dispatcher, hall, sockets.manners).run(stop).await;
+            drop(permit);
+        })
+}
+
 /// `/method?arguments`, by GET or POST.
 async fn uri(
     State(dispatcher): State<Dispatcher>,
@@ -90,6 +142,11 @@ async fn uri(
     RawQuery(query): RawQuery,
 ) -> Response {
     let Some(route) = find(&method) else { return not_found().await };
+    if matches!(route.call, Call::Listening(_)) {
+        let answer = Err(RpcError::method_not_found());
+        let response = crate::dispatch::Response::to_uri(answer);
+        return (StatusCode::NOT_FOUND, Json(response)).into_response();
+    }
     let query = query.unwrap_or_default();
     if QUERY_BYTES_MAX < query.len() {
         return (StatusCode::URI_TOO_LONG, "the query is too long\n").into_response();

@@ -8,6 +8,8 @@ use types::{AppHash, BitArray, Hash, PublicKey, Time};
 
 pub mod block;
 pub mod chain;
+pub mod events;
+pub mod evidence;
 pub mod results;
 pub mod round_state;
 

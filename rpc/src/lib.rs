@@ -1,7 +1,8 @@
-//! JSON-RPC in CometBFT's v0.38 dialect, over URI GET and POST.
+//! JSON-RPC in CometBFT's v0.38 dialect, over URI GET, POST and websocket.
 //!
 //! Reading order: the table of routes, what a request becomes on its way (`server`, `http`,
-//! `dispatch`, `params`), the families of routes, the JSON shapes, and the explorer.
+//! `dispatch`, `params`), the families of routes, the way of an event (`events`, `bus`, `subscribe`,
+//! `websocket`, `stream`), the JSON shapes, and the explorer.
 
 pub mod backend;
 pub mod config;
@@ -18,9 +19,16 @@ pub mod server;
 
 pub mod blocks;
 pub mod consensus;
+pub mod evidence;
 pub mod query;
 pub mod status;
 pub mod txs;
+
+pub mod bus;
+pub mod events;
+mod stream;
+mod subscribe;
+mod websocket;
 
 pub mod search;
 
@@ -29,6 +37,7 @@ pub mod json;
 mod explorer;
 
 pub use backend::{Backend, Node};
+pub use bus::Bus;
 pub use config::Config;
 pub use search::{Query, QueryError, Tags};
 pub use server::{Server, StartError, start};

@@ -22,6 +22,8 @@ pub enum Kind {
     Bytes,
     /// Bytes as hex, in JSON too; in a URI as [`Kind::Bytes`].
     Hex,
+    /// Something with a shape of its own, in a URI as JSON, too.
+    Json,
 }
 
 /// A parameter of a route.
@@ -45,6 +47,7 @@ enum Argument {
     Bool(bool),
     Text(String),
     Bytes(Bytes),
+    Json(Value),
 }
 
 /// The arguments of one call, by the route's parameters; what was not given is absent.
@@ -145,6 +148,14 @@ impl Arguments {
         }
     }
 
+    /// What has a shape of its own; none if it was not given.
+    pub fn json(&self, name: &str) -> Option<&Value> {
+        match self.find(name) {
+            Some(Argument::Json(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     /// A height, if one was given.
     ///
     /// # Errors
@@ -206,6 +217,7 @@ fn from_value(kind: Kind, value: &Value) -> Result<Argument, String> {
             bytes.map(|bytes| Argument::Bytes(bytes.into()))
         }
         (Kind::Hex, Value::String(text)) => hex_bytes(text),
+        (Kind::Json, value) => Ok(Argument::Json(value.clone())),
         (kind, _) => Err(format!("expected {}", kind.in_json())),
     }
 }
@@ -229,6 +241,9 @@ fn from_uri(kind: Kind, text: &str) -> Result<Argument, String> {
         },
         Kind::Text => unescaped().map(Argument::Text),
         Kind::Bytes | Kind::Hex => unescaped().map(|text| Argument::Bytes(text.into())),
+        Kind::Json => {
+            serde_json::from_str(text).map(Argument::Json).map_err(|error| error.to_string())
+        }
     }
 }
 
@@ -240,7 +255,7 @@ fn from_hex_in_uri(kind: Kind, digits: &str) -> Result<Argument, String> {
             let text = String::from_utf8(bytes);
             text.map(Argument::Text).map_err(|_| "expected hex of UTF-8 text".to_owned())
         }
-        Kind::Int | Kind::Bool => {
+        Kind::Int | Kind::Bool | Kind::Json => {
             Err(format!("got a hex string arg, but expected {}", kind.in_json()))
         }
     }
@@ -264,12 +279,13 @@ impl Kind {
             Kind::Text => "text",
             Kind::Bytes => "base64",
             Kind::Hex => "hex",
+            Kind::Json => "JSON",
         }
     }
 
     fn in_uri(self) -> &'static str {
         match self {
-            Kind::Int | Kind::Bool => self.in_json(),
+            Kind::Int | Kind::Bool | Kind::Json => self.in_json(),
             Kind::Text => "text in quotes, such as \"a\"",
             Kind::Bytes | Kind::Hex => "0x and hex, or text in quotes",
         }

@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::error::Answer;
 use crate::params::{Arguments, Kind, Param, param};
-use crate::{blocks, consensus, query, status, txs};
+use crate::{blocks, consensus, evidence, query, status, txs};
 
 /// A method.
 pub struct Route {
@@ -37,6 +37,19 @@ pub enum Call {
     Read(fn(&Backend, &Arguments) -> Answer),
     /// After the transaction was executed.
     UntilExecuted,
+    /// With events, by websocket alone.
+    Listening(Listening),
+}
+
+/// What a client wants to hear from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// What a query asks for.
+    Subscribe,
+    /// No more of what a query asks for.
+    Unsubscribe,
+    /// Nothing any more.
+    UnsubscribeAll,
 }
 
 const HEIGHT: &[Param] = &[param("height", Kind::Int)];
@@ -44,6 +57,8 @@ const HASH: &[Param] = &[param("hash", Kind::Bytes)];
 const TX: &[Param] = &[param("tx", Kind::Bytes)];
 const PAGED: &[Param] =
     &[param("height", Kind::Int), param("page", Kind::Int), param("per_page", Kind::Int)];
+
+const QUERY: &[Param] = &[param("query", Kind::Text)];
 
 type Read = fn(&Backend, &Arguments) -> Answer;
 
@@ -59,8 +74,15 @@ const fn always(name: &'static str, params: &'static [Param], call: Read) -> Rou
     Route { name, params, call: Call::Read(call), lasts: Lasts::Always }
 }
 
+const fn listening(name: &'static str, params: &'static [Param], what: Listening) -> Route {
+    Route { name, params, call: Call::Listening(what), lasts: Lasts::Never }
+}
+
 /// Names and order of parameters are the reference's. spec: `rpc/core/routes.go`.
-pub static ROUTES: [Route; 26] = [
+pub static ROUTES: &[Route] = &[
+    listening("subscribe", QUERY, Listening::Subscribe),
+    listening("unsubscribe", QUERY, Listening::Unsubscribe),
+    listening("unsubscribe_all", &[], Listening::UnsubscribeAll),
     read("health", &[], status::health),
     read("status", &[], status::status),
     read("net_info", &[], status::network),
@@ -70,6 +92,7 @@ pub static ROUTES: [Route; 26] = [
         blocks::blockchain,
     ),
     always("genesis", &[], status::genesis),
+    always("genesis_chunked", &[param("chunk", Kind::Int)], status::genesis_chunked),
     at_height("block", HEIGHT, blocks::block),
     read("block_by_hash", HASH, blocks::block_by_hash),
     at_height("block_results", HEIGHT, blocks::block_results),
@@ -124,6 +147,7 @@ pub static ROUTES: [Route; 26] = [
         query::abci_query,
     ),
     read("abci_info", &[], query::application),
+    read("broadcast_evidence", &[param("evidence", Kind::Json)], evidence::broadcast_evidence),
 ];
 
 /// The route of this name.

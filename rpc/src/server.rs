@@ -9,13 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use storage::StorageError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
 use crate::backend::Backend;
 use crate::config::Config;
@@ -30,12 +34,18 @@ const HEADER_BYTES_MIN: usize = 8192;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("rpc.laddr: cannot listen on {address}: {source}; choose a free port")]
-pub struct StartError {
-    /// Where it should have listened.
-    pub address: SocketAddr,
-    /// What the system said.
-    pub source: io::Error,
+pub enum StartError {
+    /// The address is in use or not ours.
+    #[error("rpc.laddr: cannot listen on {address}: {source}; choose a free port")]
+    Listen {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store cannot say where the chain stands.
+    #[error(transparent)]
+    Store(#[from] StorageError),
 }
 
 /// A running server.
@@ -64,10 +74,11 @@ impl Server {
 /// Listens, and serves on `runtime`, which should not be the one that consensus needs.
 ///
 /// # Errors
-/// If the address is in use or not ours.
+/// If the address is in use or not ours, or the store cannot be read.
 pub fn start(runtime: &Handle, backend: Backend, config: Config) -> Result<Server, StartError> {
     let address = config.listen;
-    let failed = |source| StartError { address, source };
+    let failed = |source| StartError::Listen { address, source };
+    backend.bus.begin(&backend.store)?;
     let _inside = runtime.enter();
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -76,6 +87,9 @@ pub fn start(runtime: &Handle, backend: Backend, config: Config) -> Result<Serve
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let server = Server { address, stop: stop.clone(), tasks: tasks.clone() };
+    let telling = backend.bus.clone().tell(backend.store.clone(), config.subscription_buffer);
+    let until_stop = stop.clone();
+    tasks.spawn_on(async move { until_stop.run_until_cancelled(telling).await }, runtime);
     let router = router(backend, &config);
     tasks.spawn_on(accept(listener, router, config, stop, tasks.clone()), runtime);
     Ok(server)
@@ -91,7 +105,9 @@ async fn accept(
     let places = Arc::new(Semaphore::new(config.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     loop {
         let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
+            place = Arc::clone(&places).acquire_owned() => {
+                place.expect("the semaphore is never closed")
+            }
             () = stop.cancelled() => return,
         };
         let accepted = tokio::select! {
@@ -107,15 +123,22 @@ async fn accept(
                 continue;
             }
         };
-        let (router, config, stop) = (router.clone(), config.clone(), stop.clone());
-        tasks.spawn(async move {
-            serve(stream, router, &config, stop).await;
-            drop(place);
-        });
+        let (router, config) = (router.clone(), config.clone());
+        let place = Place { permit: Arc::new(place), stop: stop.clone() };
+        tasks.spawn(async move { serve(stream, router, &config, place).await });
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, config: &Config, stop: CancellationToken) {
+/// A connection's place among all; requests carry it, as a websocket outlives the request it was.
+#[derive(Clone)]
+pub struct Place {
+    /// Free again once nobody has it any more.
+    pub permit: Arc<OwnedSemaphorePermit>,
+    /// When everything ends.
+    pub stop: CancellationToken,
+}
+
+async fn serve(stream: TcpStream, router: Router, config: &Config, place: Place) {
     let first_word = stream.readable();
     if !matches!(tokio::time::timeout(config.read_timeout, first_word).await, Ok(Ok(()))) {
         return;
@@ -125,11 +148,17 @@ async fn serve(stream: TcpStream, router: Router, config: &Config, stop: Cancell
         return;
     }
     let stream = Patient::new(stream, config.write_timeout);
+    let stop = place.stop.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(place.clone());
+        router.clone().oneshot(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.read_timeout)
         .max_buf_size(config.header_bytes_max.max(HEADER_BYTES_MIN))
-        .serve_connection(TokioIo::new(Escaping::new(stream)), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Escaping::new(stream)), service)
+        .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => {

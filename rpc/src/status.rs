@@ -1,4 +1,5 @@
-//! Routes about the node: `health`, `status`, `net_info`, `genesis`.
+//! Routes about the node: `health`, `status`, `net_info`, `genesis`,
+//! `genesis_chunked`.
 
 use serde_json::{Value, json};
 use storage::Store;
@@ -6,7 +7,7 @@ use types::Height;
 
 use crate::backend::Backend;
 use crate::error::{Answer, RpcError};
-use crate::json::{app_hash, chain, hash, number, public_key, time};
+use crate::json::{app_hash, base64, chain, hash, number, public_key, time};
 use crate::params::Arguments;
 
 /// Largest genesis file that `genesis` sends in one piece. spec: `genesisChunkSize`.
@@ -86,6 +87,19 @@ pub fn network(backend: &Backend, _: &Arguments) -> Answer {
         "n_peers": number(peers.len()),
         "peers": peers,
     }))
+}
+
+/// A piece of the genesis file, for files that are too large for one answer.
+pub fn genesis_chunked(backend: &Backend, arguments: &Arguments) -> Answer {
+    let text = chain::genesis(&backend.genesis).to_string();
+    let mut chunks = text.as_bytes().chunks(GENESIS_BYTES_MAX);
+    let (total, asked) = (chunks.len(), arguments.int("chunk").unwrap_or(0));
+    let chunk = usize::try_from(asked).ok().and_then(|index| chunks.nth(index));
+    let Some(chunk) = chunk else {
+        let last = total.saturating_sub(1);
+        return Err(RpcError::internal(format!("there are {last} chunks, {asked} is invalid")));
+    };
+    Ok(json!({"chunk": number(asked), "total": number(total), "data": base64(chunk)}))
 }
 
 /// How the chain began.

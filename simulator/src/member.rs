@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use consensus::{Config, Input, Output, Record, Replica, Start, Timeout};
 use execution::Keeping;
-use types::verified::Verdict;
-use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, PublicKey};
+use types::verified::Look;
+use types::{ChainState, Evidence, Height, Keyring, Message, Offence, PeerId, PublicKey, Verified};
 
 use crate::chance::Chance;
 use crate::disk::Ailment;
@@ -52,6 +52,8 @@ pub struct Member {
     signer: Option<Signer>,
     /// What does not.
     running: Option<Running>,
+    /// Room for what its replica wants done; empty between turns.
+    outputs: Vec<Output>,
     /// How often it was started: what was asked in one life is not answered in another.
     life: u32,
     /// It stops after so many further outputs.
@@ -116,6 +118,7 @@ impl Member {
             },
             signer: own.key.map(Signer::new),
             running: None,
+            outputs: Vec::new(),
             life: 0,
             doom: None,
             trouble: Trouble::default(),
@@ -380,20 +383,23 @@ impl Member {
     }
 
     /// A message has arrived from a peer. Its signatures are checked as the verifier would.
-    pub fn receive(&mut self, outside: &mut Outside, peer: PeerId, message: Message) {
+    pub fn receive(&mut self, outside: &mut Outside, peer: PeerId, message: Box<Message>) {
         if matches!(self.machine, Machine::Whole(_)) {
-            return self.receive_whole(outside, peer, message);
+            return self.receive_whole(outside, peer, *message);
         }
-        if let Message::Evidence(list) = &message
+        if let Message::Evidence(list) = &*message
             && !list.iter().all(|piece| self.takes(outside, peer, piece))
         {
             return;
         }
         let Some(running) = &mut self.running else { return };
-        match running.verifier.message(&running.keyring, message) {
-            Verdict::Verified(message) => self.hear(outside, Input::Received { peer, message }),
-            Verdict::Unknown => {}
-            Verdict::Refused(offence) => {
+        match running.verifier.message(&running.keyring, &message) {
+            Look::Right => {
+                let message = Verified::assume(*message);
+                self.hear(outside, Input::Received { peer, message });
+            }
+            Look::Unknown => {}
+            Look::Refused(offence) => {
                 let peer = Network::member_of(peer);
                 let reason = "a message with a wrong signature";
                 outside.penalise(self.number, peer, offence, reason);

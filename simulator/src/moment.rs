@@ -64,9 +64,12 @@ impl Clock {
     /// What it shows.
     pub fn read(self, now: Moment) -> Time {
         let elapsed = i128::from(now.0);
-        let drifted = elapsed + elapsed * i128::from(self.drift_ppm) / 1_000_000;
+        let drift = match self.drift_ppm {
+            0 => 0,
+            ppm => elapsed * i128::from(ppm) / 1_000_000,
+        };
         let begins = i128::from(WORLD_BEGINS_SECONDS) * types::time::NANOS_PER_SECOND;
-        let nanos = begins + drifted + i128::from(self.skew_nanos);
+        let nanos = begins + elapsed + drift + i128::from(self.skew_nanos);
         Time::from_unix_nanos(nanos).expect("a world lasts hours, not millennia")
     }
 

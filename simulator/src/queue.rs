@@ -12,13 +12,22 @@ use crate::moment::Moment;
 /// Things to come, in order.
 #[derive(Debug)]
 pub struct Queue<T> {
-    heap: BinaryHeap<Reverse<(Moment, u64, usize)>>,
+    heap: BinaryHeap<Reverse<Key>>,
     /// The things themselves, so that ordering the heap moves little.
     slots: Vec<Option<T>>,
     free: Vec<usize>,
     sequence: u64,
     wheel: Option<Wheel<T>>,
 }
+
+/// When, as which in the sequence of planning, and in which slot: one number, as little as the heap
+/// can move and compare.
+type Key = u128;
+
+/// Bits of a key for the slot.
+const SLOT_BITS: u32 = 24;
+/// And for the sequence.
+const SEQUENCE_BITS: u32 = 40;
 
 /// A span of the wheel has so many bits of nanoseconds: 65 microseconds.
 const SPAN_BITS: u32 = 16;
@@ -73,10 +82,12 @@ impl<T> Queue<T> {
                 self.put(at, sequence, thing);
             }
         }
-        let Reverse((at, _, slot)) = self.heap.pop()?;
+        let Reverse(key) = self.heap.pop()?;
+        let at = u64::try_from(key >> (SLOT_BITS + SEQUENCE_BITS)).expect("64 bits are left");
+        let slot = usize::try_from(key & ((1 << SLOT_BITS) - 1)).expect("a slot's bits");
         self.free.push(slot);
         let thing = self.slots[slot].take().expect("a slot is filled while its key is in the heap");
-        Some((at, thing))
+        Some((Moment(at), thing))
     }
 
     fn put(&mut self, at: Moment, sequence: u64, thing: T) {
@@ -90,7 +101,9 @@ impl<T> Queue<T> {
                 self.slots.len() - 1
             }
         };
-        self.heap.push(Reverse((at, sequence, slot)));
+        assert!(slot >> SLOT_BITS == 0 && sequence >> SEQUENCE_BITS == 0, "a world has its limits");
+        let place = u128::from(sequence) << SLOT_BITS | u128::try_from(slot).expect("few slots");
+        self.heap.push(Reverse(u128::from(at.0) << (SLOT_BITS + SEQUENCE_BITS) | place));
     }
 
     /// How many things are planned.

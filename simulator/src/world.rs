@@ -167,13 +167,13 @@ impl World {
                     let land = Happening::Land { from, to, connection, message };
                     return self.outside.queue.push(at, land);
                 }
-                self.arrive((from, to), connection, *message);
+                self.arrive((from, to), connection, message);
             }
             Happening::Reach { from, to, connection, message } => {
                 self.take_in((from, to), connection, message);
             }
             Happening::Land { from, to, connection, message } => {
-                self.arrive((from, to), connection, *message);
+                self.arrive((from, to), connection, message);
             }
             Happening::Inside { member, life, event } => {
                 if self.members[member].life() != life {
@@ -285,7 +285,7 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, (from, to): Link, connection: u32, message: Message) {
+    fn arrive(&mut self, (from, to): Link, connection: u32, message: Box<Message>) {
         let now = self.outside.now;
         self.outside.digest.add(now, &[1, number(from), number(to), fact(&message)]);
         if self.outside.network.connection(from, to) == Some(connection) {

@@ -1,6 +1,8 @@
 //! Every bug that the simulator has found, as the plan that found it.
 
-use simulator::plan::{Fault, FaultKind, MessageKind, Rule, Vice};
+use simulator::plan::{
+    Bandwidth, Fault, FaultKind, MessageKind, Rule, SignerFate, Vice, WaitsPlan,
+};
 use simulator::{Plan, world};
 
 fn passes(plan: &Plan) {
@@ -35,5 +37,40 @@ fn who_says_the_same_again_and_again_is_helped() {
     };
     plan.faults =
         vec![Fault { at_ms: 0, lasts_ms: 3000, kind: FaultKind::Withhold { rules: vec![rule] } }];
+    passes(&plan);
+}
+
+/// A member that had lost its data asked another for blocks, whose line was choked for half a
+/// second: ten answers came too late, and that was a ban. Silence weighs next to nothing now.
+#[test]
+fn who_answers_too_late_for_a_while_is_not_banned() {
+    let fault = |at_ms, lasts_ms, kind| Fault { at_ms, lasts_ms, kind };
+    let mut plan = Plan::fair(1795673590005554, &[25, 35, 80, 10], 1);
+    plan.network.delay_micros = 374;
+    plan.network.bandwidth = Some(Bandwidth {
+        uplink: 13_718_263,
+        downlink: 27_436_526,
+        link: 4_572_754,
+        waiting_max: 1_788_722,
+    });
+    plan.machine.answer_micros = 0;
+    plan.waits = WaitsPlan {
+        propose: 17,
+        prevote: 26,
+        precommit: 7,
+        delta: 40,
+        commit: 0,
+        gossip: 52,
+        relay: 6,
+        catch_up: 52,
+    };
+    plan.faults = vec![
+        fault(97, 114, FaultKind::Wipe { member: 0, signer: SignerFate::Kept }),
+        fault(108, 136, FaultKind::Isolation { member: 2, told: true }),
+        fault(199, 84, FaultKind::Narrow { permille: 24 }),
+        fault(208, 71, FaultKind::Narrow { permille: 109 }),
+        fault(221, 0, FaultKind::Pause { member: 1 }),
+        fault(251, 0, FaultKind::Churn { member: 0, every_ms: 25 }),
+    ];
     passes(&plan);
 }

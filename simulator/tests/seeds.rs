@@ -12,6 +12,10 @@ use simulator::plan::{FaultClass, Shape, Vice};
 use simulator::report::{Stage, Summary};
 use simulator::search::Run;
 
+/// Most of what is simulated takes little memory for a short time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds of everything that can happen to consensus: weather, liars, disks, and at times real
 /// signatures.
 const SEEDS: u64 = 15_000;

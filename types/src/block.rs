@@ -78,7 +78,7 @@ pub struct Header {
 impl Header {
     /// Merkle root over the fourteen fields. spec: `Header.Hash`.
     pub fn hash(&self) -> Hash {
-        crate::merkle::root(&crate::codec::header_leaves(self))
+        crate::merkle::subtree_root(&crate::codec::header_leaves(self))
     }
 }
 
@@ -106,17 +106,9 @@ impl Block {
         PartSet::cut(crate::codec::encode_block(self))
     }
 
-    /// Bytes of the encoded block, found without copying its transactions.
+    /// Bytes of the encoded block, found without encoding it.
     pub fn encoded_bytes(&self) -> u64 {
-        let field = |bytes: usize| 1 + prost::length_delimiter_len(bytes) + bytes;
-        let txs: usize = self.txs.iter().map(|tx| field(tx.len())).sum();
-        let frame = Block {
-            header: self.header.clone(),
-            txs: vec![],
-            evidence: self.evidence.clone(),
-            last_commit: self.last_commit.clone(),
-        };
-        let bytes = crate::codec::encode_block(&frame).len() - field(0) + field(txs);
+        let bytes = crate::codec::block_bytes(self);
         u64::try_from(bytes).expect("what is in memory has a size of 64 bits")
     }
 

@@ -31,7 +31,7 @@ pub use vote::{
     encode_extended_commit, encode_proposal, encode_vote,
 };
 
-pub(crate) use block::header_leaves;
+pub(crate) use block::{block_bytes, header_leaves};
 pub(crate) use evidence::evidence_leaf;
 pub(crate) use outcome::result_leaf;
 pub(crate) use params::hashed_params;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::hash::Hash;
+use crate::hash::{HASH_BYTES, Hash};
 
 /// Longest chain of aunts in a proof. spec: `MaxAunts`.
 pub const AUNTS_MAX: usize = 100;
@@ -69,19 +69,15 @@ impl Proof {
 }
 
 /// Leaves and inner nodes are hashed with different prefixes, so that none passes for the other.
-fn leaf_hash(leaf: &[u8]) -> Hash {
+pub(crate) fn leaf_hash(leaf: &[u8]) -> Hash {
     Hash(Sha256::new().chain_update([0]).chain_update(leaf).finalize().into())
 }
 
 fn inner_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update([1])
-            .chain_update(left.0)
-            .chain_update(right.0)
-            .finalize()
-            .into(),
-    )
+    let mut bytes = [1; 1 + 2 * HASH_BYTES];
+    bytes[1..=HASH_BYTES].copy_from_slice(&left.0);
+    bytes[1 + HASH_BYTES..].copy_from_slice(&right.0);
+    Hash::of(&bytes)
 }
 
 /// How many of `total` leaves (at least two) are on the left: the largest power of two below it.
@@ -89,7 +85,8 @@ fn left_count(total: u64) -> u64 {
     1 << (total - 1).ilog2()
 }
 
-fn subtree_root(hashes: &[Hash]) -> Hash {
+/// Root of the tree over leaves with these hashes.
+pub(crate) fn subtree_root(hashes: &[Hash]) -> Hash {
     match hashes {
         [] => Hash::of(&[]),
         [leaf] => *leaf,

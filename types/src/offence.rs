@@ -34,13 +34,17 @@ pub enum Offence {
 }
 
 impl Offence {
-    /// Points off the peer's score: 100 in all and it is cut and banned for a while.
+    /// Points off the peer's score: 100 in all and it is cut and banned for a while. Points fade, one
+    /// in six seconds.
+    ///
+    /// Silence costs next to nothing: a saturated line makes an honest peer answer too late for as
+    /// long as it lasts, and who asked has passed it over already.
     pub fn weight(self) -> u32 {
         match self {
             Offence::Malformed | Offence::Oversized | Offence::BadSignature => 50,
             Offence::BadPart | Offence::BadBlock | Offence::Lie => 34,
             Offence::Flood => 20,
-            Offence::Silent => 10,
+            Offence::Silent => 1,
         }
     }
 }

@@ -154,11 +154,11 @@ impl Gossip {
                 continue;
             }
             let me = view.me.filter(|_| ballot.0 == view.height).map(|index| index.0 as usize);
-            let new: Vec<usize> = tally.have().minus(&aged.seen).collect();
+            let mine = me.filter(|&me| tally.have().has(me) && !aged.seen.has(me));
+            later |= tally.have().minus(&aged.seen).any(|index| Some(index) != me);
             aged.seen = tally.have().clone();
             self.young.insert(ballot);
-            later |= new.iter().any(|&index| Some(index) != me);
-            if let Some(index) = me.filter(|me| new.contains(me)) {
+            if let Some(index) = mine {
                 aged.announced.set(index);
                 self.say_vote(ballot, index, tally, view, outputs);
             }
@@ -301,11 +301,12 @@ pub(super) fn vote_at(tally: &Tally, index: usize) -> Option<&types::Vote> {
 }
 
 /// All tallies that we have: of this height, and the commit of the last.
-fn ballots(view: &View<'_>) -> Vec<Ballot> {
+fn ballots(view: &View<'_>) -> impl Iterator<Item = Ballot> {
     let last = view.last_commit.map(|it| (it.height(), it.round(), it.kind()));
     let both = [VoteKind::Prevote, VoteKind::Precommit];
-    let here = view.votes.rounds().flat_map(|round| both.map(|kind| (view.height, round, kind)));
-    here.chain(last).collect()
+    let here =
+        view.votes.rounds().flat_map(move |round| both.map(|kind| (view.height, round, kind)));
+    here.chain(last)
 }
 
 /// Says which votes of a tally are here, for each thing that was voted for.

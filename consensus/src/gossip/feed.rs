@@ -30,11 +30,7 @@ impl Gossip {
             self.stored.pop_first();
         }
         self.stored.insert(height, stored);
-        let there = self.peers.iter().filter(|(_, peer)| peer.height() == Some(height));
-        let there: Vec<PeerId> = there.map(|(&id, _)| id).collect();
-        for id in there {
-            self.offer(id, view, outputs);
-        }
+        self.visit(view, outputs, |peer| peer.height() == Some(height));
     }
 
     /// Sends a peer at an earlier height what it lacks to decide that height. Returns whether
@@ -112,12 +108,12 @@ fn feed_stored(visit: &mut Visit<'_>, stored: &StoredBlock) -> bool {
     let known = known.filter(|known| known.header == header && (known.wanted || stuck));
     let Some(known) = known else { return false };
     let lacks = known.offered.lacks(stored.parts.have());
-    let now = &lacks[..lacks.len().min(PARTS_AT_ONCE)];
-    for &index in now {
+    let now: Vec<usize> = lacks.ones().take(PARTS_AT_ONCE).collect();
+    for &index in &now {
         known.offered.sent.set(index);
     }
-    visit.send_parts(&stored.parts, now);
-    now.len() < lacks.len()
+    visit.send_parts(&stored.parts, &now);
+    now.len() < lacks.ones_count()
 }
 
 fn feed_commit(visit: &mut Visit<'_>, commit: &ExtendedCommit) {

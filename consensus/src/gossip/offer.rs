@@ -44,13 +44,18 @@ impl Visit<'_> {
 impl Gossip {
     /// Sends a peer what it is known to lack: at once what we made ourselves, after a while what
     /// others made. Returns whether something is left for later.
-    pub(super) fn offer(&mut self, id: PeerId, view: &View<'_>, outputs: &mut Vec<Output>) -> bool {
-        let Some(mut peer) = self.peers.remove(&id) else { return false };
+    pub(super) fn offer(
+        &mut self,
+        id: PeerId,
+        peer: &mut Peer,
+        view: &View<'_>,
+        outputs: &mut Vec<Output>,
+    ) -> bool {
         peer.dirty = false;
         let order = peer.height().map(|height| height.cmp(&view.height));
         let ripe = peer.since + RIPE_TICKS <= self.ticks;
-        let mut visit = Visit { id, peer: &mut peer, ripe, view, outputs };
-        let later = match order {
+        let mut visit = Visit { id, peer, ripe, view, outputs };
+        match order {
             Some(Ordering::Equal) => {
                 let proposal = self.offer_proposal(&mut visit);
                 let parts = self.offer_parts(&mut visit);
@@ -59,9 +64,7 @@ impl Gossip {
             }
             Some(Ordering::Less) => self.feed(&mut visit),
             Some(Ordering::Greater) | None => false,
-        };
-        self.peers.insert(id, peer);
-        later
+        }
     }
 
     fn offer_proposal(&self, visit: &mut Visit<'_>) -> bool {
@@ -96,12 +99,12 @@ impl Gossip {
         let may =
             |&index: &usize| visit.view.own_proposal || ripe.is_some_and(|ripe| ripe.has(index));
         let lacks = known.offered.lacks(parts.have());
-        let now: Vec<usize> = lacks.iter().copied().filter(may).take(PARTS_AT_ONCE).collect();
+        let now: Vec<usize> = lacks.ones().filter(may).take(PARTS_AT_ONCE).collect();
         for &index in &now {
             known.offered.sent.set(index);
         }
         visit.send_parts(parts, &now);
-        now.len() < lacks.len()
+        now.len() < lacks.ones_count()
     }
 
     fn offer_votes(&self, visit: &mut Visit<'_>) -> bool {
@@ -123,7 +126,7 @@ impl Gossip {
         let ripe = self.ripe_votes(ballot).filter(|_| visit.ripe);
         let may = |&index: &usize| Some(index) == me || ripe.is_some_and(|ripe| ripe.has(index));
         let lacks = offered.lacks(tally.have());
-        let now: Vec<usize> = lacks.iter().copied().filter(may).collect();
+        let now: Vec<usize> = lacks.ones().filter(may).collect();
         for &index in &now {
             offered.sent.set(index);
         }
@@ -132,7 +135,7 @@ impl Gossip {
                 visit.send(Message::Vote(vote.clone()));
             }
         }
-        now.len() < lacks.len()
+        now.len() < lacks.ones_count()
     }
 }
 

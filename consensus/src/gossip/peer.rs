@@ -82,9 +82,12 @@ impl Offered {
         Self { has: BitArray::new(count), sent: BitArray::new(count), early: false }
     }
 
-    /// Indices in `have` that the peer neither has nor was sent.
-    pub fn lacks(&self, have: &BitArray) -> Vec<usize> {
-        have.minus(&self.has).filter(|&index| !self.sent.has(index)).collect()
+    /// What of `have` the peer neither has nor was sent.
+    pub fn lacks(&self, have: &BitArray) -> BitArray {
+        let mut lacks = have.clone();
+        lacks.remove(&self.has);
+        lacks.remove(&self.sent);
+        lacks
     }
 
     /// What was sent and not confirmed may be lost.

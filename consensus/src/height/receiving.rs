@@ -185,14 +185,15 @@ impl Deliberation {
     /// Counts a vote. Conflicts are kept for the evidence pool.
     pub(super) fn count(&mut self, turn: &mut Turn<'_>, vote: Vote) {
         let added = self.votes.add(vote.clone());
-        if added.counted() {
-            if !self.is_mine(&vote) && !self.is_decided() {
-                turn.outputs.push(Output::Record(Record::Vote(vote.clone())));
-            }
-            turn.outputs.push(Output::Announce(Announcement::Vote(vote.clone())));
+        let counted = added.counted();
+        if counted && !self.is_mine(&vote) && !self.is_decided() {
+            turn.outputs.push(Output::Record(Record::Vote(vote.clone())));
         }
         if let Added::Conflict { first, .. } = added {
-            self.accuse(*first, vote);
+            self.accuse(*first, vote.clone());
+        }
+        if counted {
+            turn.outputs.push(Output::Announce(Announcement::Vote(vote)));
         }
     }
 

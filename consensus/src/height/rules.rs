@@ -17,7 +17,7 @@ impl Deliberation {
             return false;
         }
         self.collect_and_judge(turn);
-        for fact in self.facts() {
+        for fact in self.facts().into_iter().flatten() {
             let acts = self.rounds.apply(fact);
             if !acts.is_empty() {
                 self.announce_polka(turn, fact);
@@ -30,32 +30,23 @@ impl Deliberation {
 
     /// What holds in the current round. L55 comes first, as who is behind has no use for the rest;
     /// and L34 after L36 and L44, as with a polka there is nothing left to wait for.
-    fn facts(&self) -> Vec<Fact> {
+    fn facts(&self) -> [Option<Fact>; 6] {
         let round = self.rounds.round();
-        let mut facts: Vec<Fact> =
-            self.votes.skip_round(round).map(Fact::Others).into_iter().collect();
-        facts.extend(self.proposal_fact());
-        if let Some(prevotes) = self.votes.tally(round, VoteKind::Prevote) {
-            match prevotes.polka() {
-                Some(Some(id)) if self.acceptable(&id) == Some(true) => {
-                    facts.push(Fact::Polka(Some(id)));
-                }
-                Some(None) => facts.push(Fact::Polka(None)),
-                Some(Some(_)) | None => {}
-            }
-            if prevotes.any_quorum() {
-                facts.push(Fact::PrevotesOfAny);
-            }
-        }
-        if let Some(precommits) = self.votes.tally(round, VoteKind::Precommit) {
-            if precommits.polka() == Some(None) {
-                facts.push(Fact::PrecommitsOfNil);
-            }
-            if precommits.any_quorum() {
-                facts.push(Fact::PrecommitsOfAny);
-            }
-        }
-        facts
+        let prevotes = self.votes.tally(round, VoteKind::Prevote);
+        let precommits = self.votes.tally(round, VoteKind::Precommit);
+        let polka = prevotes.and_then(Tally::polka).filter(|polka| match polka {
+            Some(id) => self.acceptable(id) == Some(true),
+            None => true,
+        });
+        let of_nil = precommits.is_some_and(|it| it.polka() == Some(None));
+        [
+            self.votes.skip_round(round).map(Fact::Others),
+            self.proposal_fact(),
+            polka.map(Fact::Polka),
+            prevotes.is_some_and(Tally::any_quorum).then_some(Fact::PrevotesOfAny),
+            of_nil.then_some(Fact::PrecommitsOfNil),
+            precommits.is_some_and(Tally::any_quorum).then_some(Fact::PrecommitsOfAny),
+        ]
     }
 
     /// L22: a fresh proposal. L28: one with a polka that is here.
@@ -74,10 +65,9 @@ impl Deliberation {
 
     /// Whether a block may be voted for; none while that is not known.
     fn acceptable(&self, id: &BlockId) -> Option<bool> {
-        if self.proposals.is_broken(id) {
+        if !self.proposals.is_whole(id)? {
             return Some(false);
         }
-        self.proposals.block(id)?;
         match self.verdicts.get(id)? {
             Verdict::Asked => None,
             Verdict::Accept => Some(true),
@@ -110,7 +100,7 @@ impl Deliberation {
             let verdict = if fits { Verdict::Asked } else { Verdict::Reject };
             if verdict == Verdict::Asked {
                 let (state, block) = (Arc::clone(&self.state), Arc::clone(block));
-                turn.outputs.push(Output::Ask(Question::Judge { round, state, block }));
+                turn.outputs.push(Output::Ask(Question::Judge { round, state, block, id }));
             }
             self.verdicts.insert(id, verdict);
         }

@@ -15,11 +15,20 @@ impl Replica {
         if self.halted {
             return;
         }
+        let hold = self.holds();
+        if self.settled == Some(hold) {
+            // Nothing happened to the height: only of peers there may be something new.
+            self.fetch(now, outputs);
+            let (current, executing, stored) = (&self.current, &self.executing, self.stored);
+            let view = || view(current, executing.as_ref(), stored);
+            return self.gossip.learned(now, view, outputs);
+        }
         match self.with_current(now, outputs, Deliberation::settle) {
             Ok(None) => {}
             Ok(Some(decided)) => self.decide(now, *decided, outputs),
             Err(error) => return self.halt(error.to_string(), outputs),
         }
+        self.settled = Some(hold);
         self.fetch(now, outputs);
         for (first, second) in self.current.take_equivocations() {
             self.evidence.equivocation(first, second, outputs);
@@ -67,7 +76,8 @@ impl Replica {
         self.evidence.advance(&state, &block.evidence, outputs);
         let proof_needed = state.app_hash != block.header.app_hash;
         outputs.push(Output::KeepState(Arc::clone(&state)));
-        self.current = Deliberation::new(state, self.key, Some(last_commit), proof_needed, now);
+        *self.current_mut() =
+            Deliberation::new(state, self.key, Some(last_commit), proof_needed, now);
         outputs.push(Output::Rekey(Box::new(self.current.keyring())));
         self.catch_up.advance(self.current.height());
         let since = self.commit_time.unwrap_or(now);
@@ -128,7 +138,7 @@ impl Replica {
             return self.halt(InvalidDecision { height, hash, reason }.to_string(), outputs);
         }
         let (block_id, round) = (served.id, served.commit.round);
-        self.current.close(round, block_id);
+        self.current_mut().close(round, block_id);
         let it = Announcement::Decided { height, round, block_id, caught_up: true };
         outputs.push(Output::Announce(it));
         self.decide(now, *served, outputs);

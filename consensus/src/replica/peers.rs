@@ -25,7 +25,7 @@ impl Replica {
         self.gossip.peer_down(peer);
         self.catch_up.peer_down(now, peer, outputs);
         self.evidence.peer_down(peer);
-        self.current.forget(peer);
+        self.current_mut().forget(peer);
     }
 
     /// Takes a message: first for what it says of its sender, then for what it says. Of other
@@ -41,7 +41,7 @@ impl Replica {
         if let Message::VoteSetMaj23 { height, round, kind, block_id } = message
             && height == here
         {
-            let claimed = self.current.receive_claim(peer, round, kind, block_id);
+            let claimed = self.current_mut().receive_claim(peer, round, kind, block_id);
             blame(peer, claimed, outputs);
         }
         let seen = view(&self.current, self.executing.as_ref(), self.stored);

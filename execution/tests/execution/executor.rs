@@ -132,8 +132,8 @@ impl Case {
 
     fn judge(&self, evidence: Evidence) -> Result<Input, ExecutionError> {
         let block = self.block(vec![evidence]);
-        let state = Arc::clone(&self.state);
-        self.executor.answer(Question::Judge { round: Round(0), state, block })
+        let (state, id) = (Arc::clone(&self.state), block.id(&block.part_set()));
+        self.executor.answer(Question::Judge { round: Round(0), state, block, id })
     }
 }
 

@@ -59,6 +59,10 @@ impl Config {
             body_bytes_max: section.max_body_bytes,
             header_bytes_max: section.max_header_bytes,
             commit_timeout: section.timeout_broadcast_tx_commit,
+            subscription_clients_max: section.max_subscription_clients,
+            subscriptions_per_client_max: section.max_subscriptions_per_client,
+            subscription_buffer: section.experimental_subscription_buffer_size,
+            close_on_slow_client: section.experimental_close_on_slow_client,
             cors_origins: section.cors_allowed_origins.clone(),
             ..defaults
         }

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys of the reference that are accepted but change nothing here. One that ends in a dot stands
 /// for a whole table.
-pub const WITHOUT_MEANING: [&str; 66] = [
+pub const WITHOUT_MEANING: [&str; 62] = [
     // There is one store, one way of peers to find each other, and no filter by the application.
     "version",
     "home",
@@ -18,13 +18,9 @@ pub const WITHOUT_MEANING: [&str; 66] = [
     "rpc.cors_allowed_methods",
     "rpc.cors_allowed_headers",
     "rpc.unsafe",
-    "rpc.max_subscription_clients",
-    "rpc.max_subscriptions_per_client",
     "rpc.grpc_laddr",
     "rpc.grpc_max_open_connections",
-    "rpc.experimental_subscription_buffer_size",
     "rpc.experimental_websocket_write_buffer_size",
-    "rpc.experimental_close_on_slow_client",
     "rpc.pprof_laddr",
     "p2p.addr_book_file",
     "p2p.addr_book_strict",

@@ -27,6 +27,14 @@ pub struct Rpc {
     pub max_body_bytes: usize,
     /// Bytes of a request's headers.
     pub max_header_bytes: usize,
+    /// Websocket clients with subscriptions at one time.
+    pub max_subscription_clients: usize,
+    /// Subscriptions of one websocket client.
+    pub max_subscriptions_per_client: usize,
+    /// How many blocks, and news of consensus, a subscriber may be behind.
+    pub experimental_subscription_buffer_size: usize,
+    /// Whether a subscriber that was behind by more is hung up on; its subscriptions end anyway.
+    pub experimental_close_on_slow_client: bool,
     /// Must be empty: put a proxy in front for TLS.
     pub tls_cert_file: String,
     /// Must be empty: put a proxy in front for TLS.
@@ -43,6 +51,10 @@ impl Default for Rpc {
             max_request_batch_size: 10,
             max_body_bytes: 1_000_000,
             max_header_bytes: 1 << 20,
+            max_subscription_clients: 100,
+            max_subscriptions_per_client: 5,
+            experimental_subscription_buffer_size: 200,
+            experimental_close_on_slow_client: false,
             tls_cert_file: String::new(),
             tls_key_file: String::new(),
         }

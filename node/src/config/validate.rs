@@ -115,6 +115,10 @@ impl Config {
         for (field, value) in [
             ("rpc.max_body_bytes", self.rpc.max_body_bytes),
             ("rpc.max_header_bytes", self.rpc.max_header_bytes),
+            (
+                "rpc.experimental_subscription_buffer_size",
+                self.rpc.experimental_subscription_buffer_size,
+            ),
             ("mempool.max_tx_bytes", self.mempool.max_tx_bytes),
             ("lockstep.search_rows_max", self.lockstep.search_rows_max),
         ] {

@@ -1,5 +1,4 @@
-//! `cometbft light` with a CometBFT node as primary and a Lockstep node as witness. The other way
-//! round needs a websocket at the primary, which our RPC does not have yet (docs/INTEROP.md).
+//! `cometbft light` with a node of one kind as primary and a node of the other as witness.
 
 use std::process::{Child, Command, Stdio};
 
@@ -21,12 +20,20 @@ impl Drop for Light {
 }
 
 pub fn with_a_lockstep_witness() {
+    between(Kind::Cometbft, Kind::Lockstep);
+}
+
+pub fn with_a_lockstep_primary() {
+    between(Kind::Lockstep, Kind::Cometbft);
+}
+
+fn between(primary: Kind, witness: Kind) {
     let network = Network::start(Shape::validators(2, 2), &BRISK);
     network.await_height(12);
     let tx = "light=client";
     wait_for("a transaction", || network.client(0).submit(tx).then_some(()));
     network.await_heights_more(3);
-    verifies(&network, network.of(Kind::Cometbft)[0], network.of(Kind::Lockstep)[0]);
+    verifies(&network, network.of(primary)[0], network.of(witness)[0]);
 }
 
 fn verifies(network: &Network, primary: usize, witness: usize) {

@@ -30,7 +30,7 @@ use std::time::Instant;
 type Case = (&'static str, fn());
 
 /// In the order of the issue that asked for them.
-const CASES: [Case; 21] = [
+const CASES: [Case; 22] = [
     ("one_lockstep_and_three_cometbft_validators", shapes::one_and_three),
     ("two_and_two_validators", shapes::two_and_two),
     ("three_lockstep_and_one_cometbft_validator", shapes::three_and_one),
@@ -48,6 +48,7 @@ const CASES: [Case; 21] = [
     ("a_key_on_lockstep_and_a_second_lockstep_is_found_out", misbehaviour::on_two_lockstep),
     ("a_key_on_lockstep_and_a_cometbft_is_found_out", misbehaviour::on_both_kinds),
     ("light_client_with_a_lockstep_witness", light::with_a_lockstep_witness),
+    ("light_client_with_a_lockstep_primary", light::with_a_lockstep_primary),
     ("message_loss_and_timeouts_are_survived_together", loss::survived_together),
     ("a_cometbft_of_another_chain_is_refused", strangers::of_another_chain),
     ("a_cometbft_without_libp2p_is_refused", strangers::without_libp2p),

@@ -41,8 +41,8 @@ pub fn block_results(height: Height, outcome: &BlockOutcome) -> Value {
     })
 }
 
-/// Without a power where it is zero: this one is not written with its defaults.
-fn validator_update(update: &ValidatorUpdate) -> Value {
+/// A change of a validator. Without a power where it is zero: this one is not written with its defaults.
+pub fn validator_update(update: &ValidatorUpdate) -> Value {
     let mut shape = json!({
         "pub_key": {"Sum": {
             "type": "tendermint.crypto.PublicKey_Ed25519",

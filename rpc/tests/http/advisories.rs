@@ -39,6 +39,7 @@ fn given(kind: Kind) -> Vec<Value> {
         }
         Kind::Bool => vec![json!(true), json!(false), json!("true"), json!(1)],
         Kind::Text => vec![json!(""), json!("/store"), json!("\u{0}\"<"), json!("a".repeat(5_000))],
+        Kind::Json => vec![json!({}), json!({"type": "x"}), json!([]), json!("1"), json!(1)],
         Kind::Bytes | Kind::Hex => {
             let long = "00".repeat(10_000);
             let hash = "ab".repeat(32);
@@ -66,7 +67,7 @@ fn advisory_55_no_method_minds_a_height_that_is_not_there() {
     let config = Config { commit_timeout: Duration::from_millis(50), ..Config::default() };
     let served = Served::start(Mood::Waits, config);
     served.node.prune(Height(5));
-    for route in &ROUTES {
+    for route in ROUTES {
         asks(&served, route, &Value::Null);
         for param in route.params {
             for value in given(param.kind) {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rpc::Config;
 use serde_json::{Value, json};
 
@@ -236,4 +238,43 @@ fn a_full_mempool_is_told_in_the_references_words() {
         assert_eq!(error_of(&answer), (-32603, text));
     }
     assert_eq!(served.node.waiting_count(), 0);
+}
+
+#[test]
+fn the_genesis_file_comes_in_pieces_too() {
+    let served = Served::plain();
+    let whole = call(served.address, "genesis", json!({}))["result"]["genesis"].clone();
+    let piece = call(served.address, "genesis_chunked", json!({"chunk": "0"}))["result"].clone();
+    assert_eq!((&piece["chunk"], &piece["total"]), (&json!("0"), &json!("1")));
+    let text = STANDARD.decode(piece["data"].as_str().unwrap()).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&text).unwrap(), whole);
+    for (chunk, reason) in [("1", "there are 0 chunks, 1 is invalid"), ("-1", "-1 is invalid")] {
+        let answer = call(served.address, "genesis_chunked", json!({ "chunk": chunk }));
+        let (code, text) = error_of(&answer);
+        assert_eq!(code, -32603);
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+#[test]
+fn evidence_that_is_brought_reaches_the_node_as_it_was() {
+    let served = Served::plain();
+    let evidence = served.node.equivocation();
+    let answer = call(
+        served.address,
+        "broadcast_evidence",
+        json!({"evidence": rpc::json::block::evidence(&evidence)}),
+    );
+    assert_eq!(answer["result"]["hash"], evidence.hash().to_string().as_str(), "{answer}");
+    assert_eq!(served.node.evidence(), [evidence]);
+    for (evidence, code, reason) in [
+        (Value::Null, -32603, "no evidence was provided"),
+        (json!({"type": "tendermint/None", "value": {}}), -32602, "evidence: unknown variant"),
+        (json!("x"), -32602, "evidence: "),
+    ] {
+        let answer = call(served.address, "broadcast_evidence", json!({ "evidence": evidence }));
+        let (found, text) = error_of(&answer);
+        assert_eq!(found, code);
+        assert!(text.contains(reason), "{text}");
+    }
 }

@@ -1,7 +1,10 @@
 //! The client that others wrote for the reference drives every call that we have.
 
+use futures::StreamExt;
 use tendermint_rpc::client::CompatMode;
-use tendermint_rpc::{Client, HttpClient, Paging};
+use tendermint_rpc::event::EventData;
+use tendermint_rpc::query::{EventType, Query};
+use tendermint_rpc::{Client, HttpClient, Paging, SubscriptionClient, WebSocketClient};
 
 use crate::served::{BLOCKS, Served};
 
@@ -86,5 +89,35 @@ fn tendermint_rs_sends_transactions_and_finds_them() {
         assert!(refused.check_tx.code.is_err());
         let answer = client.abci_query(None, "rust", None, false).await.unwrap();
         assert_eq!((answer.value.as_slice(), answer.log.as_str()), (&b"client"[..], "exists"));
+    });
+}
+
+#[test]
+fn tendermint_rs_hears_of_blocks_and_transactions() {
+    let served = Served::plain();
+    served.block_on(async {
+        let url = format!("ws://{}/websocket", served.address);
+        let client = WebSocketClient::builder(url.as_str().try_into().unwrap());
+        let (client, driver) = client.compat_mode(CompatMode::V0_38).build().await.unwrap();
+        let driver = tokio::spawn(driver.run());
+        let mut blocks = client.subscribe(EventType::NewBlock.into()).await.unwrap();
+        let mut txs = client.subscribe(Query::from(EventType::Tx)).await.unwrap();
+        assert_eq!(client.status().await.unwrap().sync_info.latest_block_height.value(), BLOCKS);
+        let sent = client.broadcast_tx_commit("web=socket").await.unwrap();
+        let EventData::NewBlock { block, block_id, .. } =
+            blocks.next().await.unwrap().unwrap().data
+        else {
+            panic!("another event");
+        };
+        let block = block.unwrap();
+        assert_eq!((block.header.height, block_id.hash), (sent.height, block.header.hash()));
+        let EventData::Tx { tx_result } = txs.next().await.unwrap().unwrap().data else {
+            panic!("another event");
+        };
+        assert_eq!(u64::try_from(tx_result.height).unwrap(), sent.height.value());
+        assert_eq!(tx_result.tx, b"web=socket");
+        client.unsubscribe(Query::from(EventType::Tx)).await.unwrap();
+        client.close().unwrap();
+        driver.await.unwrap().unwrap();
     });
 }

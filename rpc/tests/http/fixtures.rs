@@ -8,6 +8,7 @@ use serde_json::Value;
 use types::Time;
 
 use crate::served::Served;
+use crate::websocket::Client;
 use crate::wire::{call, post};
 
 /// Methods that come with later parts of the dialect.
@@ -63,6 +64,41 @@ fn answers_have_the_shape_of_the_references() {
         compared += 1;
     }
     assert!(20 <= compared, "only {compared} fixtures were compared");
+}
+
+#[test]
+fn events_have_the_shape_of_the_references() {
+    let Some(folder) = folder() else { return };
+    let served = Served::plain();
+    let (block, tx) = served.block_on(async {
+        let mut client = Client::connect(served.address).await;
+        client.subscribe("a", "tm.event = 'NewBlock'").await;
+        client.subscribe("b", "tm.event = 'Tx'").await;
+        client
+            .call(1.into(), "broadcast_tx_async", serde_json::json!({"tx": "dHgwPXZhbHVl"}))
+            .await;
+        (client.hear().await.unwrap(), client.hear().await.unwrap())
+    });
+    let mut compared = 0;
+    for entry in std::fs::read_dir(folder.join("incoming")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut theirs = read(&path);
+        let ours = match theirs["result"]["query"].as_str() {
+            Some("tm.event = 'NewBlock'") => &block,
+            Some("tm.event = 'Tx'") => &tx,
+            _ => continue,
+        };
+        // Theirs is an empty block; ours has a transaction in it.
+        if let Some(finalized) = theirs["result"]["data"]["value"].get_mut("result_finalize_block")
+        {
+            finalized["tx_results"] = Value::Array(vec![]);
+        }
+        let mut differences = vec![];
+        compare(ours, &theirs, "", &mut differences);
+        assert!(differences.is_empty(), "{path:?}: {differences:#?}\n{ours:#}");
+        compared += 1;
+    }
+    assert!(10 <= compared, "only {compared} fixtures were compared");
 }
 
 fn a_block_hash(served: &Served) -> Value {

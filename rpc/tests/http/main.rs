@@ -11,4 +11,6 @@ mod fixtures;
 mod guards;
 mod search;
 mod served;
+mod stream;
+mod websocket;
 mod wire;

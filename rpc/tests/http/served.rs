@@ -9,12 +9,15 @@ use abci::{Application, CheckTxKind, CheckTxRequest, Connections};
 use rpc::backend::{
     DecidedTx, Identity, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
 };
-use rpc::{Backend, Config, Node, Server};
+use rpc::{Backend, Bus, Config, Node, Server};
 use storage::index::Writer;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use types::message::WireStep;
-use types::{BitArray, Height, Round, Tx, TxHash, TxResult, ValidatorIndex, VoteKind};
+use types::{
+    BitArray, DuplicateVoteEvidence, Evidence, Height, Round, Tx, TxHash, TxResult, ValidatorIndex,
+    VoteKind,
+};
 
 use crate::chain::Chain;
 
@@ -39,6 +42,7 @@ struct Inner {
     chain: Chain,
     index: Writer,
     pending: Vec<Tx>,
+    evidence: Vec<Evidence>,
     waiting: BTreeMap<TxHash, Vec<oneshot::Sender<DecidedTx>>>,
 }
 
@@ -46,6 +50,8 @@ struct Inner {
 pub struct TestNode {
     identity: Identity,
     mood: Mood,
+    /// Where it tells what happens.
+    pub bus: Bus,
     inner: Mutex<Inner>,
 }
 
@@ -68,10 +74,15 @@ impl Served {
             chain.decide(txs.into_iter().map(Tx::from).collect());
         }
         let index = Writer::open(chain.store.clone()).unwrap();
-        let mut inner = Inner { pending: vec![], waiting: BTreeMap::new(), chain, index };
+        let waiting = BTreeMap::new();
+        let mut inner = Inner { pending: vec![], evidence: vec![], waiting, chain, index };
         inner.index_all();
-        let node =
-            Arc::new(TestNode { identity: identity(&inner.chain), mood, inner: Mutex::new(inner) });
+        let node = Arc::new(TestNode {
+            identity: identity(&inner.chain),
+            mood,
+            bus: Bus::default(),
+            inner: Mutex::new(inner),
+        });
         let backend = node.backend();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -123,6 +134,7 @@ impl TestNode {
             genesis: Arc::new(inner.chain.genesis.clone()),
             node: Arc::clone(self) as Arc<dyn Node>,
             search_rows_max: SEARCH_ROWS_MAX,
+            bus: self.bus.clone(),
         }
     }
 
@@ -137,6 +149,22 @@ impl TestNode {
     /// Decides one more block, which is not executed yet.
     pub fn decide_only(&self) {
         self.inner.lock().unwrap().chain.decide_only(vec![], vec![]);
+    }
+
+    /// Evidence that the second validator prevoted twice at the next height.
+    pub fn equivocation(&self) -> Evidence {
+        let chain = &self.inner.lock().unwrap().chain;
+        let (height, at) = (chain.state.next_height(), chain.state.last_block_time);
+        let block = chain.state.last_block.as_ref().map(|it| it.id);
+        let vote = |id| chain.vote(VoteKind::Prevote, height, id, ValidatorIndex(1), at);
+        let votes = (vote(None), vote(block));
+        let found = DuplicateVoteEvidence::new(votes.0, votes.1, &chain.state.validators, at);
+        Evidence::DuplicateVote(Box::new(found.unwrap()))
+    }
+
+    /// What was brought as evidence.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        self.inner.lock().unwrap().evidence.clone()
     }
 
     /// How many clients wait for a transaction.
@@ -178,6 +206,7 @@ impl Node for TestNode {
         }
         let (height, outcome) = inner.chain.decide(vec![tx.clone()]);
         inner.index_all();
+        self.bus.executed(height);
         for sender in inner.waiting.remove(&TxHash::of(&tx)).unwrap_or_default() {
             let result = outcome.tx_results[0].clone();
             sender.send(DecidedTx { height, index: 0, result }).unwrap();
@@ -187,6 +216,12 @@ impl Node for TestNode {
 
     fn submit_later(&self, tx: Tx) -> Result<(), SubmitError> {
         self.submit(tx).map(|_| ())
+    }
+
+    fn submit_evidence(&self, evidence: Evidence) -> Result<(), SubmitError> {
+        let inner = &mut *self.inner.lock().unwrap();
+        inner.evidence.push(evidence);
+        Ok(())
     }
 
     fn wait_for(&self, tx: TxHash) -> oneshot::Receiver<DecidedTx> {

@@ -128,8 +128,9 @@ fn is_linearizable(operations: &[Operation]) -> Option<bool> {
     Some(false)
 }
 
-/// The steps in order of their beginnings. Writes that were not answered and that nobody has read
-/// may be taken not to have happened.
+/// The steps in order of their beginnings, those that were not answered after all others: as long as
+/// one of them is not done, a state would have to list all that was done since. Writes that were not
+/// answered and that nobody has read may be taken not to have happened.
 fn steps(operations: &[Operation]) -> Vec<Step> {
     let mut numbers = BTreeMap::new();
     let read: BTreeSet<&Bytes> = operations
@@ -151,7 +152,7 @@ fn steps(operations: &[Operation]) -> Vec<Step> {
         let Operation { begun, ended, .. } = *operation;
         steps.push(Step { begun, ended, writes, value });
     }
-    steps.sort_by_key(|step| step.begun);
+    steps.sort_by_key(|step| (step.ended.is_none(), step.begun));
     steps
 }
 
@@ -173,7 +174,7 @@ impl State {
         for index in self.left(steps) {
             let step = steps[index];
             if first_end.is_some_and(|end| end < step.begun) {
-                break;
+                continue;
             }
             if let Some(ended) = step.ended {
                 first_end = Some(first_end.map_or(ended, |end| end.min(ended)));

@@ -47,7 +47,29 @@ impl Member {
         if matches!(input, Input::Executed { .. }) {
             self.executed_modelled(outside);
         }
+        if self.is_free(outside.now) {
+            return self.take_in_one(outside, input);
+        }
         self.queue(outside, input);
+        self.work(outside);
+    }
+
+    /// Whether its thread waits for something to happen, and what happens is taken in at no cost.
+    fn is_free(&self, now: Moment) -> bool {
+        let Some(running) = &self.running else { return false };
+        let waits = running.inbox.is_empty() && !running.waking && !running.paused;
+        waits && running.busy_until <= now && self.workshop.is_none()
+    }
+
+    /// Takes in the one thing that happens, which need not wait.
+    fn take_in_one(&mut self, outside: &mut Outside, input: Input) {
+        let time = self.clock.read(outside.now);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let Some(running) = &mut self.running else { return };
+        let here = running.height.map_or(outside.genesis.initial_height, Height::next);
+        outside.judges.taken(self.number, here, &input);
+        running.replica.handle(time, input, &mut outputs);
+        self.go_on(outside, outside.now, outputs);
         self.work(outside);
     }
 
@@ -93,9 +115,9 @@ impl Member {
             return;
         }
         let time = self.clock.read(outside.now);
-        let mut outputs = Vec::new();
         let count = running.inbox.len().min(INPUTS_AT_ONCE_MAX);
         let at = self.think(outside.now, count);
+        let mut outputs = std::mem::take(&mut self.outputs);
         let Some(running) = &mut self.running else { return };
         let mut here = running.height.map_or(outside.genesis.initial_height, Height::next);
         for input in running.inbox.drain(..count) {
@@ -109,11 +131,13 @@ impl Member {
         self.work(outside);
     }
 
-    /// Carries out all outputs, and what follows from answers that come at once.
+    /// Carries out all outputs, and what follows from answers that come at once. What room they
+    /// took is kept for the next.
     pub(super) fn go_on(&mut self, outside: &mut Outside, at: Moment, outputs: Vec<Output>) {
         let mut turn = Turn { at, answered: VecDeque::new() };
-        if let Err(end) = self.carry_out_all(outside, &mut turn, outputs) {
-            return self.end(outside, end);
+        match self.carry_out_all(outside, &mut turn, outputs) {
+            Ok(room) => self.outputs = room,
+            Err(end) => return self.end(outside, end),
         }
         self.say(outside, turn.at);
         if let Some(running) = &mut self.running {
@@ -126,44 +150,59 @@ impl Member {
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), End> {
-        self.carry_out(outside, turn, outputs)?;
-        let mut outputs = Vec::new();
+    ) -> Result<Vec<Output>, End> {
+        let mut outputs = self.carry_out(outside, turn, outputs)?;
         while let Some(input) = turn.answered.pop_front() {
             let time = self.clock.read(turn.at);
-            let Some(running) = &mut self.running else { return Ok(()) };
+            let Some(running) = &mut self.running else { return Ok(Vec::new()) };
             running.replica.handle(time, input, &mut outputs);
             if turn.answered.is_empty() {
-                self.carry_out(outside, turn, std::mem::take(&mut outputs))?;
+                outputs = self.carry_out(outside, turn, outputs)?;
             }
         }
-        Ok(())
+        Ok(outputs)
     }
 
-    /// Carries out outputs in order. Everything that is to be kept is joined into the first
-    /// barrier's write.
+    /// Carries out outputs in order, and leaves room for others. Everything that is to be kept is
+    /// joined into the first barrier's write.
     fn carry_out(
         &mut self,
         outside: &mut Outside,
         turn: &mut Turn,
         outputs: Vec<Output>,
-    ) -> Result<(), End> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let acts = running.keeping.take(outputs);
+    ) -> Result<Vec<Output>, End> {
+        let Some(running) = &mut self.running else { return Ok(Vec::new()) };
+        if outputs.is_empty() && matches!(self.machine, Machine::Light(_)) {
+            return Ok(outputs);
+        }
+        let mut acts = running.keeping.take(outputs);
         if let Some(state) = running.keeping.state() {
             running.height = state.last_height();
             self.restrained.release(self.number, state, &mut outside.notes);
         }
-        for output in acts {
+        for output in &mut acts {
             self.live_on()?;
             self.act(outside, turn, output)?;
         }
-        self.settle(outside)
+        acts.clear();
+        self.settle(outside)?;
+        Ok(acts)
     }
 
-    fn act(&mut self, outside: &mut Outside, turn: &mut Turn, output: Output) -> Result<(), End> {
+    /// Does one thing. Most are large and only looked at, so that none is moved without need.
+    fn act(
+        &mut self,
+        outside: &mut Outside,
+        turn: &mut Turn,
+        output: &mut Output,
+    ) -> Result<(), End> {
         let Some(running) = &mut self.running else { return Ok(()) };
         match output {
+            Output::Ask(_) => {
+                if let Output::Ask(question) = std::mem::replace(output, Output::Persist) {
+                    self.ask(outside, turn.at, question);
+                }
+            }
             Output::Persist => {
                 if !running.keeping.is_empty() {
                     self.live_on()?;
@@ -171,9 +210,10 @@ impl Member {
                     self.live_on()?;
                 }
             }
-            Output::Send { to, message } => self.send(outside, turn, to, message),
-            Output::Serve { peer, height } => self.serve(outside, turn, peer, height),
+            Output::Send { to, message } => self.send(outside, turn, *to, message),
+            Output::Serve { peer, height } => self.serve(outside, turn, *peer, *height),
             Output::Load { height } => {
+                let height = *height;
                 let stored = self.stored(height);
                 self.later(
                     outside,
@@ -192,19 +232,18 @@ impl Member {
                 turn.answered.push_back(answer);
                 self.live_on()?;
             }
-            Output::AwaitTxs { height } => self.await_txs(outside, turn.at, height),
-            Output::Ask(question) => self.ask(outside, turn.at, question),
+            Output::AwaitTxs { height } => self.await_txs(outside, turn.at, *height),
             Output::Rekey(keyring) => {
                 if let Some(adversary) = outside.adversary(self.number) {
-                    adversary.rekey(&keyring);
+                    adversary.rekey(keyring);
                 }
-                running.keyring = *keyring;
+                std::mem::swap(&mut running.keyring, keyring);
             }
             Output::Penalise { peer, offence, reason } => {
-                outside.penalise(self.number, Network::member_of(peer), offence, reason);
+                outside.penalise(self.number, Network::member_of(*peer), *offence, reason);
             }
-            Output::Announce(announcement) => self.announced(outside, &announcement),
-            Output::Halt { reason } => return Err(End::Failed(reason)),
+            Output::Announce(announcement) => self.announced(outside, announcement),
+            Output::Halt { reason } => return Err(End::Failed(std::mem::take(reason))),
             Output::Record(_)
             | Output::KeepEvidence(_)
             | Output::DropEvidence(_)
@@ -304,9 +343,9 @@ impl Member {
         });
     }
 
-    fn send(&mut self, outside: &mut Outside, turn: &mut Turn, to: Recipients, message: Message) {
+    fn send(&mut self, outside: &mut Outside, turn: &mut Turn, to: Recipients, message: &Message) {
         if self.is_modelled() {
-            turn.at = self.put(turn.at, to, message);
+            turn.at = self.put(turn.at, to, message.clone());
             return;
         }
         let at = turn.at;
@@ -314,13 +353,13 @@ impl Member {
             Recipients::One(peer) => {
                 let to = Network::member_of(peer);
                 if outside.network.peer_id(self.number, to) == Some(peer) {
-                    outside.send(at, self.number, to, &message);
+                    outside.send(at, self.number, to, message);
                 }
             }
             Recipients::All => {
                 for place in 0..outside.network.peers(self.number).len() {
                     let to = outside.network.peers(self.number)[place];
-                    outside.send(at, self.number, to, &message);
+                    outside.send(at, self.number, to, message);
                 }
             }
         }
@@ -334,7 +373,7 @@ impl Member {
                 None => return,
             },
         };
-        self.send(outside, turn, Recipients::One(peer), message);
+        self.send(outside, turn, Recipients::One(peer), &message);
     }
 
     /// When a signature is made.
@@ -346,8 +385,8 @@ impl Member {
         }
     }
 
-    fn sign(&mut self, outside: &mut Outside, request: SignRequest) -> Result<Input, End> {
-        let (height, round) = match &request {
+    fn sign(&mut self, outside: &mut Outside, request: &SignRequest) -> Result<Input, End> {
+        let (height, round) = match request {
             SignRequest::Vote(vote) => (vote.height, vote.round),
             SignRequest::Proposal(proposal) => (proposal.height, proposal.round),
         };
@@ -361,9 +400,9 @@ impl Member {
             Machine::Whole(whole) => whole.sign(curves, chain_id, request.clone())?,
         };
         if matches!(signed, Input::SignRefused { .. }) {
-            outside.tell(|| format!("n{} may not sign {}", self.number, words::request(&request)));
+            outside.tell(|| format!("n{} may not sign {}", self.number, words::request(request)));
         } else {
-            let said = said(&signed, request);
+            let said = said(&signed, request.clone());
             outside.tell(|| format!("n{} signs {}", self.number, words::request(&said)));
             outside.judges.signed(self.number, key, &said);
         }
@@ -411,7 +450,7 @@ impl Member {
         };
         let Machine::Light(light) = machine else { return None };
         match question {
-            Question::Judge { state, block, .. } => {
+            Question::Judge { state, block, id, .. } => {
                 let last = block.last_commit.as_ref().zip(state.last_block.as_ref());
                 let proven = last.is_none_or(|(commit, last)| {
                     verifier.commit(chain_id, &last.validators, last.height, commit)
@@ -426,7 +465,7 @@ impl Member {
                 if proven && block.evidence.iter().all(stands) {
                     return None;
                 }
-                let (height, block) = (block.header.height, block.hash());
+                let (height, block) = (block.header.height, id.hash);
                 Some(Input::Judged { height, block, judgement: Judgement::Invalid })
             }
             Question::VerifyCommit { height, block_id, commit, validators, extensions_enabled } => {

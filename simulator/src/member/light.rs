@@ -19,7 +19,8 @@ use crate::plan::{MachinePlan, Plan};
 #[derive(Clone, Debug)]
 struct Rows {
     records: Vec<Record>,
-    blocks: BTreeMap<Height, StoredBlock>,
+    /// With the times in their headers.
+    blocks: BTreeMap<Height, (StoredBlock, Time)>,
     state: Arc<ChainState>,
     /// Who voted at each height that was executed.
     validators: BTreeMap<Height, Arc<ValidatorSet>>,
@@ -91,7 +92,7 @@ impl Light {
 
     /// A decided block, for peers.
     pub fn stored(&self, height: Height) -> Option<StoredBlock> {
-        self.rows.blocks.get(&height).cloned()
+        self.rows.blocks.get(&height).map(|(stored, _)| stored.clone())
     }
 
     /// The answer to a peer's request for a block.
@@ -107,8 +108,8 @@ impl Light {
         let state = &self.rows.state;
         let next = (state.next_height() == height).then_some(&state.validators);
         let validators = self.rows.validators.get(&height).or(next)?;
-        let time = whole(self.rows.blocks.get(&height)?).header.time;
-        Some((Arc::clone(validators), time))
+        let (_, time) = self.rows.blocks.get(&height)?;
+        Some((Arc::clone(validators), *time))
     }
 
     /// Whether a block carries a piece of evidence already.
@@ -126,7 +127,7 @@ impl Light {
     pub fn start(&mut self, word: &Word) -> (Start, Vec<Record>, Vec<(Height, BlockOutcome)>) {
         let mut executed = Vec::new();
         let rows = &mut self.rows;
-        while let Some(stored) = rows.blocks.get(&rows.state.next_height()) {
+        while let Some((stored, _)) = rows.blocks.get(&rows.state.next_height()) {
             let block = whole(stored);
             let id = stored.commit.block_id;
             let outcome = word.outcome(&block, &id.hash);
@@ -135,11 +136,12 @@ impl Light {
             executed.push((block.header.height, outcome));
         }
         let first = rows.blocks.keys().next().copied();
+        let tip = rows.blocks.last_key_value().map(|(_, (stored, _))| stored);
         let last = rows.blocks.keys().next_back().copied();
         let start = Start {
             state: Arc::clone(&rows.state),
-            last_commit: last.map(|height| rows.blocks[&height].commit.clone()),
-            last_header: last.map(|height| whole(&rows.blocks[&height]).header),
+            last_commit: tip.map(|stored| stored.commit.clone()),
+            last_header: tip.map(|stored| whole(stored).header),
             stored: first.zip(last),
             evidence: rows.evidence.values().cloned().collect(),
         };
@@ -185,7 +187,8 @@ impl Rows {
                         self.committed.insert(piece.deed());
                     }
                     let (parts, commit) = (Arc::clone(&it.parts), it.commit.clone());
-                    self.blocks.insert(height, StoredBlock { parts, commit });
+                    let stored = StoredBlock { parts, commit };
+                    self.blocks.insert(height, (stored, it.block.header.time));
                     self.records.retain(|record| height < record.height());
                     decided = Some(Arc::new(*it));
                 }
@@ -237,8 +240,8 @@ impl Word {
                 let tx = Tx::from(format!("{height}/{round}/{proposer}").into_bytes());
                 build(question, proposer, vec![tx])
             }
-            Question::Judge { block, .. } => {
-                let (height, block) = (block.header.height, block.hash());
+            Question::Judge { block, id, .. } => {
+                let (height, block) = (block.header.height, id.hash);
                 Input::Judged { height, block, judgement: self.judgement(&block) }
             }
             Question::Extend { round, block, .. } => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use consensus::{Input, Question, Recipients};
 use execution::admission::GOSSIP_PAUSE;
-use types::verified::Verdict;
-use types::{Block, Message, PeerId, Tx};
+use types::verified::Look;
+use types::{Block, Message, PeerId, Tx, Verified};
 
 use super::{Member, light};
 use crate::model::Costs;
@@ -118,10 +118,13 @@ impl Member {
 
     fn receive_checked(&mut self, outside: &mut Outside, peer: PeerId, message: Message) {
         let Some(running) = &mut self.running else { return };
-        match running.verifier.message(&running.keyring, message) {
-            Verdict::Verified(message) => self.queue(outside, Input::Received { peer, message }),
-            Verdict::Unknown => {}
-            Verdict::Refused(offence) => {
+        match running.verifier.message(&running.keyring, &message) {
+            Look::Right => {
+                let message = Verified::assume(message);
+                self.queue(outside, Input::Received { peer, message });
+            }
+            Look::Unknown => {}
+            Look::Refused(offence) => {
                 let peer = Network::member_of(peer);
                 let reason = "a message with a wrong signature";
                 outside.penalise(self.number, peer, offence, reason);

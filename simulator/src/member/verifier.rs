@@ -2,7 +2,7 @@
 
 use types::commit::Demand;
 use types::evidence::EvidenceContext;
-use types::verified::{Remembered, Verdict};
+use types::verified::{Look, Remembered};
 use types::{
     ChainId, Commit, Evidence, ExtendedCommit, Height, Keyring, Message, Time, ValidatorSet,
 };
@@ -35,12 +35,12 @@ impl Verifier {
     }
 
     /// Checks the signatures of a message, and to whom they belong.
-    pub fn message(&mut self, keyring: &Keyring, message: Message) -> Verdict {
+    pub fn message(&mut self, keyring: &Keyring, message: &Message) -> Look {
         if !self.real {
             return keyring.screen(message, Curves::is_stand_in);
         }
-        let verdicts = keyring.verify(vec![message], &mut self.remembered);
-        verdicts.into_iter().next().expect("one verdict for each message")
+        let verdicts = keyring.verify(vec![message.clone()], &mut self.remembered);
+        verdicts.first().expect("one verdict for each message").into()
     }
 
     /// Whether evidence proves what it claims.

@@ -5,13 +5,13 @@ use prost::Message as _;
 use tendermint_proto::v0_38::{crypto, types, version};
 
 use super::scalar::{
-    address, at_most, chain_id, hash, hash_option, hash_option_to_wire, height, height_to_wire,
-    refused, required, time, time_to_wire, unsigned,
+    address, at_most, bytes_field, chain_id, hash, hash_option, hash_option_to_wire, height,
+    height_to_wire, refused, required, time, time_to_wire, unsigned,
 };
 use super::{DecodeError, decoded, evidence, limit, vote, wire};
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockId, Header, PartSetHeader, Version};
-use crate::hash::AppHash;
-use crate::merkle::{AUNTS_MAX, Proof};
+use crate::hash::{AppHash, Hash};
+use crate::merkle::{AUNTS_MAX, Proof, leaf_hash};
 use crate::part_set::{PART_BYTES, PARTS_MAX, Part};
 
 /// Longest digest of an application that a header may carry, in bytes. The reference sets no
@@ -21,6 +21,23 @@ pub const APP_HASH_BYTES_MAX: usize = 65_536;
 /// The block's bytes, as they are cut into parts.
 pub fn encode_block(block: &Block) -> Bytes {
     block_to_wire(block).encode_to_vec().into()
+}
+
+/// How many bytes [`encode_block`] makes, found without copying transactions.
+pub fn block_bytes(block: &Block) -> usize {
+    let txs: usize = block.txs.iter().map(|tx| field_bytes(tx.len())).sum();
+    let frame = wire::Block {
+        header: Some(header_to_wire(&block.header)),
+        data: None,
+        evidence: Some(evidence::list_to_wire(&block.evidence)),
+        last_commit: Some(vote::last_commit_to_wire(block.last_commit.as_ref())),
+    };
+    frame.encoded_len() + field_bytes(txs)
+}
+
+/// Bytes of a field of so many bytes, with what stands before them.
+fn field_bytes(bytes: usize) -> usize {
+    1 + prost::length_delimiter_len(bytes) + bytes
 }
 
 /// Reads a block of at most [`BLOCK_BYTES_MAX`] bytes. Its transactions are slices of `bytes`.
@@ -118,25 +135,49 @@ pub fn header_from_wire(wire: types::Header) -> Result<Header, DecodeError> {
     })
 }
 
-/// The fourteen leaves under a header's hash; what is empty or zero has an empty leaf.
+/// The hashes of the fourteen leaves under a header's; what is empty or zero has an empty leaf.
 /// spec: `Header.Hash`, `cdcEncode`.
-pub fn header_leaves(header: &Header) -> [Vec<u8>; 14] {
+pub fn header_leaves(header: &Header) -> [Hash; 14] {
+    let mut leaf = Leaf::default();
     [
-        version_to_wire(header.version).encode_to_vec(),
-        header.chain_id.as_str().to_owned().encode_to_vec(),
-        height_to_wire(header.height).encode_to_vec(),
-        time_to_wire(header.time).encode_to_vec(),
-        block_id_to_wire(header.last_block_id.as_ref()).encode_to_vec(),
-        hash_option_to_wire(header.last_commit_hash.as_ref()).encode_to_vec(),
-        hash_option_to_wire(header.data_hash.as_ref()).encode_to_vec(),
-        header.validators_hash.0.to_vec().encode_to_vec(),
-        header.next_validators_hash.0.to_vec().encode_to_vec(),
-        header.consensus_hash.0.to_vec().encode_to_vec(),
-        header.app_hash.0.encode_to_vec(),
-        hash_option_to_wire(header.last_results_hash.as_ref()).encode_to_vec(),
-        hash_option_to_wire(header.evidence_hash.as_ref()).encode_to_vec(),
-        header.proposer_address.0.to_vec().encode_to_vec(),
+        leaf.message(&version_to_wire(header.version)),
+        leaf.bytes(header.chain_id.as_str().as_bytes()),
+        leaf.message(&height_to_wire(header.height)),
+        leaf.message(&time_to_wire(header.time)),
+        leaf.message(&block_id_to_wire(header.last_block_id.as_ref())),
+        leaf.hash(header.last_commit_hash.as_ref()),
+        leaf.hash(header.data_hash.as_ref()),
+        leaf.hash(Some(&header.validators_hash)),
+        leaf.hash(Some(&header.next_validators_hash)),
+        leaf.hash(Some(&header.consensus_hash)),
+        leaf.bytes(&header.app_hash.0),
+        leaf.hash(header.last_results_hash.as_ref()),
+        leaf.hash(header.evidence_hash.as_ref()),
+        leaf.bytes(&header.proposer_address.0),
     ]
+}
+
+/// Encodes and hashes leaves, one after the other in the same memory.
+#[derive(Default)]
+struct Leaf(Vec<u8>);
+
+impl Leaf {
+    fn message(&mut self, message: &impl prost::Message) -> Hash {
+        self.0.clear();
+        message.encode(&mut self.0).expect("a vector has room for every message");
+        leaf_hash(&self.0)
+    }
+
+    /// Of what protobuf calls a `BytesValue` or a `StringValue`.
+    fn bytes(&mut self, content: &[u8]) -> Hash {
+        self.0.clear();
+        bytes_field(1, content, &mut self.0);
+        leaf_hash(&self.0)
+    }
+
+    fn hash(&mut self, hash: Option<&Hash>) -> Hash {
+        self.bytes(hash.map_or(&[], Hash::as_bytes))
+    }
 }
 
 pub fn version_to_wire(version: Version) -> version::Consensus {

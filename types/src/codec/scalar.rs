@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use prost::encoding::{WireType, encode_key, encode_varint};
 use tendermint_proto::google::protobuf;
 
 use super::DecodeError;
@@ -122,6 +123,15 @@ pub fn hash_option(field: &'static str, bytes: &[u8]) -> Result<Option<Hash>, De
 /// The wire's form of a hash, empty for none.
 pub fn hash_option_to_wire(hash: Option<&Hash>) -> Vec<u8> {
     hash.map_or_else(Vec::new, |hash| hash.0.to_vec())
+}
+
+/// Writes bytes as a field of a message. What is empty is not written.
+pub fn bytes_field(tag: u32, content: &[u8], to: &mut Vec<u8>) {
+    if !content.is_empty() {
+        encode_key(tag, WireType::LengthDelimited, to);
+        encode_varint(content.len() as u64, to);
+        to.extend_from_slice(content);
+    }
 }
 
 /// An address.

@@ -7,11 +7,13 @@ use tendermint_proto::v0_38::types::{BlockIdFlag, SignedMsgType};
 
 use super::block::{block_id_from_wire, block_id_to_wire, collectable};
 use super::scalar::{
-    address, at_most, height, height_to_wire, refused, required, round, round_option,
+    address, at_most, bytes_field, height, height_to_wire, refused, required, round, round_option,
     round_option_to_wire, round_to_wire, signature, time, time_to_wire,
 };
 use super::{DecodeError, decoded, limit};
 use crate::commit::{Commit, CommitSig, ExtendedCommit, ExtendedCommitSig};
+use crate::hash::Address;
+use crate::keys::Signature;
 use crate::proposal::Proposal;
 use crate::time::Time;
 use crate::validator::{VALIDATORS_MAX, ValidatorIndex};
@@ -243,26 +245,36 @@ fn signatures_count(count: usize) -> Result<(), DecodeError> {
 }
 
 pub fn commit_sig_to_wire(sig: &CommitSig) -> types::CommitSig {
-    let (flag, entry) = match sig {
-        CommitSig::Absent => (BlockIdFlag::Absent, None),
-        CommitSig::Commit { validator_address, timestamp, signature } => {
-            (BlockIdFlag::Commit, Some((validator_address, timestamp, signature)))
-        }
-        CommitSig::Nil { validator_address, timestamp, signature } => {
-            (BlockIdFlag::Nil, Some((validator_address, timestamp, signature)))
-        }
-    };
+    let (flag, entry) = parts_of(sig);
     types::CommitSig {
         block_id_flag: flag as i32,
         validator_address: entry.map_or_else(Vec::new, |(address, ..)| address.0.to_vec()),
-        timestamp: Some(time_to_wire(entry.map_or(Time::ZERO, |(_, timestamp, _)| *timestamp))),
+        timestamp: Some(time_to_wire(entry.map_or(Time::ZERO, |(_, timestamp, _)| timestamp))),
         signature: entry.map_or_else(Vec::new, |(.., signature)| signature.0.to_vec()),
     }
 }
 
-/// The leaf of an entry under [`Commit::hash`].
-pub fn commit_sig_leaf(sig: &CommitSig) -> Vec<u8> {
-    commit_sig_to_wire(sig).encode_to_vec()
+/// The leaf of an entry under [`Commit::hash`]: its encoding, written to `leaf`.
+pub fn commit_sig_leaf(sig: &CommitSig, leaf: &mut Vec<u8>) {
+    let (flag, entry) = parts_of(sig);
+    prost::encoding::int32::encode(1, &(flag as i32), leaf);
+    bytes_field(2, entry.map_or(&[], |(address, ..)| address.as_bytes()), leaf);
+    let timestamp = entry.map_or(Time::ZERO, |(_, timestamp, _)| timestamp);
+    prost::encoding::message::encode(3, &time_to_wire(timestamp), leaf);
+    bytes_field(4, entry.map_or(&[], |(.., signature)| &signature.0), leaf);
+}
+
+/// What an entry says, and of whom it is, if it is of anybody.
+fn parts_of(sig: &CommitSig) -> (BlockIdFlag, Option<(&Address, Time, &Signature)>) {
+    match sig {
+        CommitSig::Absent => (BlockIdFlag::Absent, None),
+        CommitSig::Commit { validator_address, timestamp, signature } => {
+            (BlockIdFlag::Commit, Some((validator_address, *timestamp, signature)))
+        }
+        CommitSig::Nil { validator_address, timestamp, signature } => {
+            (BlockIdFlag::Nil, Some((validator_address, *timestamp, signature)))
+        }
+    }
 }
 
 /// spec: `CommitSig.ValidateBasic`.

@@ -1,0 +1,272 @@
+//! What clients can be told: every kind of event, the tags that queries are asked of, and its JSON.
+//! spec: `types/event_bus.go`, inventory §2.6.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use storage::{StorageError, Store};
+use types::message::WireStep;
+use types::{Address, Block, BlockId, BlockOutcome, Height, Round, TxHash, ValidatorIndex, Vote};
+
+use crate::json::events as shape;
+use crate::search::{Query, Tags};
+
+/// The tag that names the kind of an event.
+const KIND_TAG: &str = "tm.event";
+/// What an event without content weighs in memory, in bytes.
+const EVENT_BYTES: usize = 512;
+/// How much more than its bytes a transaction weighs: once as it is, and once or twice as JSON.
+const BYTES_FACTOR: usize = 4;
+
+/// A block that was decided and executed.
+pub struct Executed {
+    /// Its id.
+    pub id: BlockId,
+    /// The block.
+    pub block: Block,
+    /// What came of it.
+    pub outcome: BlockOutcome,
+}
+
+impl Executed {
+    /// The block of this height; none if it was pruned or is not executed yet.
+    ///
+    /// # Errors
+    /// If the disk fails or a row is damaged.
+    pub fn read(store: &Store, height: Height) -> Result<Option<Self>, StorageError> {
+        let Some(outcome) = store.outcome(height)? else { return Ok(None) };
+        let (Some(meta), Some(block)) = (store.block_meta(height)?, store.block(height)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { id: meta.id, block, outcome }))
+    }
+}
+
+/// News of consensus. Nobody keeps them: who does not listen has missed them.
+#[derive(Clone, Debug)]
+pub struct RoundNews {
+    /// Where.
+    pub height: Height,
+    /// Where.
+    pub round: Round,
+    /// Where.
+    pub step: WireStep,
+    /// What.
+    pub what: RoundEvent,
+}
+
+/// What happened in a round.
+#[derive(Clone, Debug)]
+pub enum RoundEvent {
+    /// A step was entered.
+    NewRoundStep,
+    /// A round was entered, in which it is this validator's turn.
+    NewRound(Address),
+    /// All of the proposed block is here.
+    CompleteProposal(BlockId),
+    /// Two thirds prevoted the same.
+    Polka,
+    /// We locked a block.
+    Lock,
+    /// We locked the same block again, in a later round.
+    Relock,
+    /// A block could be decided in a later round.
+    ValidBlock,
+    /// The proposal did not come in time.
+    TimeoutPropose,
+    /// The votes did not come in time.
+    TimeoutWait,
+    /// A vote was counted.
+    Vote(Vote),
+}
+
+impl RoundEvent {
+    fn name(&self) -> &'static str {
+        match self {
+            RoundEvent::NewRoundStep => "NewRoundStep",
+            RoundEvent::NewRound(_) => "NewRound",
+            RoundEvent::CompleteProposal(_) => "CompleteProposal",
+            RoundEvent::Polka => "Polka",
+            RoundEvent::Lock => "Lock",
+            RoundEvent::Relock => "Relock",
+            RoundEvent::ValidBlock => "ValidBlock",
+            RoundEvent::TimeoutPropose => "TimeoutPropose",
+            RoundEvent::TimeoutWait => "TimeoutWait",
+            RoundEvent::Vote(_) => "Vote",
+        }
+    }
+}
+
+/// One thing that happened, as subscribers see it.
+pub struct Event {
+    tags: Tags,
+    subject: Subject,
+    /// Written when the first subscriber wants it.
+    json: OnceLock<Arc<str>>,
+}
+
+/// What an event speaks of.
+enum Subject {
+    NewBlock(Arc<Executed>),
+    NewBlockHeader(Arc<Executed>),
+    NewBlockEvents(Arc<Executed>),
+    NewEvidence(Arc<Executed>, usize),
+    Tx(Arc<Executed>, usize),
+    ValidatorSetUpdates(Arc<Executed>),
+    Round(RoundNews, ValidatorIndex),
+}
+
+impl Event {
+    fn new(kind: &str, mut tags: Tags, subject: Subject) -> Self {
+        tags.entry(KIND_TAG.to_owned()).or_default().push(kind.to_owned());
+        Self { tags, subject, json: OnceLock::new() }
+    }
+
+    /// What queries are asked of.
+    pub fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// The fields `data` and `events` of what subscribers get, without the braces around them.
+    pub fn json(&self) -> &Arc<str> {
+        self.json.get_or_init(|| {
+            let events = serde_json::json!(self.tags);
+            format!("\"data\":{},\"events\":{events}", self.subject.shape()).into()
+        })
+    }
+}
+
+impl Subject {
+    fn shape(&self) -> serde_json::Value {
+        match self {
+            Subject::NewBlock(it) => shape::new_block(&it.block, &it.id, &it.outcome),
+            Subject::NewBlockHeader(it) => shape::new_block_header(&it.block),
+            Subject::NewBlockEvents(it) => shape::new_block_events(&it.block, &it.outcome),
+            Subject::NewEvidence(it, index) => {
+                let evidence = it.block.evidence.get(*index).expect("made from this block");
+                shape::new_evidence(it.block.header.height, evidence)
+            }
+            Subject::Tx(it, index) => {
+                let tx = it.block.txs.get(*index).expect("made from this block");
+                let result = it.outcome.tx_results.get(*index).expect("as many as transactions");
+                let place = u32::try_from(*index).unwrap_or(u32::MAX);
+                shape::tx(it.block.header.height, place, tx, result)
+            }
+            Subject::ValidatorSetUpdates(it) => {
+                shape::validator_set_updates(&it.outcome.validator_updates)
+            }
+            Subject::Round(news, proposer) => round_shape(news, *proposer),
+        }
+    }
+}
+
+fn round_shape(news: &RoundNews, proposer: ValidatorIndex) -> serde_json::Value {
+    let place = (news.height, news.round, news.step);
+    match &news.what {
+        RoundEvent::NewRound(address) => shape::new_round(place, address, proposer),
+        RoundEvent::CompleteProposal(id) => shape::complete_proposal(place, id),
+        RoundEvent::Vote(vote) => shape::vote(vote),
+        RoundEvent::NewRoundStep
+        | RoundEvent::Polka
+        | RoundEvent::Lock
+        | RoundEvent::Relock
+        | RoundEvent::ValidBlock
+        | RoundEvent::TimeoutPropose
+        | RoundEvent::TimeoutWait => shape::round_state(news.height, news.round, news.step),
+    }
+}
+
+/// Events that happened together, in order: all of a block, or one of consensus. Written as JSON
+/// once, and asked once for each query, however many subscribers there are.
+pub struct Batch {
+    /// In the order in which subscribers get them.
+    pub events: Vec<Event>,
+    /// The block's height; none for news of consensus.
+    pub height: Option<Height>,
+    /// About how many bytes of memory they take once written.
+    pub bytes: usize,
+    matching: Mutex<BTreeMap<String, Arc<[usize]>>>,
+}
+
+impl Batch {
+    fn new(events: Vec<Event>, height: Option<Height>, bytes: usize) -> Self {
+        Self { events, height, bytes, matching: Mutex::default() }
+    }
+
+    /// All that there is to tell of a block, in the reference's order.
+    pub fn of_block(executed: Executed) -> Self {
+        let it = &Arc::new(executed);
+        let (block, outcome) = (&it.block, &it.outcome);
+        let height = block.header.height;
+        let of_all = || tags_of(&outcome.events);
+        let mut events = vec![
+            Event::new("NewBlock", of_all(), Subject::NewBlock(it.clone())),
+            Event::new("NewBlockHeader", Tags::new(), Subject::NewBlockHeader(it.clone())),
+            Event::new("NewBlockEvents", of_all(), Subject::NewBlockEvents(it.clone())),
+        ];
+        for index in 0..block.evidence.len() {
+            let subject = Subject::NewEvidence(it.clone(), index);
+            events.push(Event::new("NewEvidence", Tags::new(), subject));
+        }
+        for (index, (tx, result)) in block.txs.iter().zip(&outcome.tx_results).enumerate() {
+            let mut tags = tags_of(&result.events);
+            let mut put = |tag: &str, value| tags.entry(tag.to_owned()).or_default().push(value);
+            put("tx.hash", TxHash::of(tx).to_string());
+            put("tx.height", height.to_string());
+            events.push(Event::new("Tx", tags, Subject::Tx(it.clone(), index)));
+        }
+        if !outcome.validator_updates.is_empty() {
+            let subject = Subject::ValidatorSetUpdates(it.clone());
+            events.push(Event::new("ValidatorSetUpdates", Tags::new(), subject));
+        }
+        let content: usize = block.txs.iter().map(|tx| tx.len()).sum();
+        let results = outcome.tx_results.iter().flat_map(|result| &result.events);
+        let attributes = results.chain(&outcome.events).map(|event| event.attributes.len());
+        let small = events.len() + attributes.sum::<usize>();
+        let bytes = content * BYTES_FACTOR + small * EVENT_BYTES;
+        Self::new(events, Some(height), bytes)
+    }
+
+    /// One thing that happened in consensus.
+    pub fn of_round(news: RoundNews, store: &Store) -> Self {
+        let proposer = match &news.what {
+            RoundEvent::NewRound(address) => index_of(store, news.height, address),
+            _ => ValidatorIndex(0),
+        };
+        let name = news.what.name();
+        let event = Event::new(name, Tags::new(), Subject::Round(news, proposer));
+        Self::new(vec![event], None, EVENT_BYTES * BYTES_FACTOR)
+    }
+
+    /// Which of the events this query asks for, by their index.
+    pub fn matching(&self, query: &Query) -> Arc<[usize]> {
+        let mut known = self.matching.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(query.text()) {
+            return Arc::clone(found);
+        }
+        let asked = self.events.iter().enumerate();
+        let found: Arc<[usize]> =
+            asked.filter(|(_, it)| query.matches(it.tags())).map(|(index, _)| index).collect();
+        known.insert(query.text().to_owned(), Arc::clone(&found));
+        found
+    }
+}
+
+/// The place of a validator at a height; the first if the store does not know it.
+fn index_of(store: &Store, height: Height, address: &Address) -> ValidatorIndex {
+    let validators = store.validators(height).ok().flatten();
+    let found = validators.and_then(|set| set.find(address).map(|(index, _)| index));
+    found.unwrap_or(ValidatorIndex(0))
+}
+
+/// `type.key` of each attribute, with its values. spec: `validateAndStringifyEvents`.
+fn tags_of(events: &[types::Event]) -> Tags {
+    let mut tags = Tags::new();
+    for event in events.iter().filter(|event| !event.kind.is_empty()) {
+        for attribute in event.attributes.iter().filter(|it| !it.key.is_empty()) {
+            let tag = format!("{}.{}", event.kind, attribute.key);
+            tags.entry(tag).or_default().push(attribute.value.clone());
+        }
+    }
+    tags
+}

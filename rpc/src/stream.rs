@@ -1,0 +1,187 @@
+//! `GET /v1/events`: the events of blocks as server-sent events, from any height that is kept, so
+//! that a client who comes back misses none.
+//!
+//! Events come from the store and wait for the client, not the other way round. Each has an id,
+//! `HEIGHT.INDEX`; a browser sends the last one back by itself when it reconnects.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use axum::Json;
+use axum::extract::{Extension, Query as Fields, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
+use serde::Deserialize;
+use storage::Store;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use types::Height;
+
+use crate::blocks::check_range;
+use crate::bus;
+use crate::error::RpcError;
+use crate::events::Batch;
+use crate::search::Query;
+use crate::server::Place;
+use crate::subscribe::{Hall, query_of};
+
+/// What stands in the URI.
+#[derive(Deserialize)]
+pub struct Asked {
+    /// Which events; all if it is missing.
+    query: Option<String>,
+    /// The first that is wanted, `HEIGHT` or `HEIGHT.INDEX`; the next that happens if it is missing.
+    from: Option<String>,
+}
+
+/// A place among all events of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cursor {
+    height: Height,
+    index: usize,
+}
+
+/// Answers with a stream that ends when the client goes or we stop.
+pub async fn events(
+    State(hall): State<Hall>,
+    State(store): State<Store>,
+    Extension(place): Extension<Place>,
+    Fields(asked): Fields<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    match Following::new(&hall, store, &asked, last) {
+        Ok(following) => {
+            let stopped = async move { place.stop.cancelled().await };
+            let events = following.events().take_until(Box::pin(stopped));
+            Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+        }
+        Err((status, error)) => (status, Json(error)).into_response(),
+    }
+}
+
+/// One client's way through the events.
+struct Following {
+    store: Store,
+    query: Option<Query>,
+    next: Cursor,
+    heights: watch::Receiver<Height>,
+    ready: VecDeque<Event>,
+    ended: bool,
+    _seat: OwnedSemaphorePermit,
+}
+
+type Refused = (StatusCode, RpcError);
+
+impl Following {
+    fn new(hall: &Hall, store: Store, asked: &Asked, last: Option<&str>) -> Result<Self, Refused> {
+        let bad = |error| (StatusCode::BAD_REQUEST, error);
+        let query = asked.query.as_deref().map(query_of).transpose().map_err(bad)?;
+        let broken = |error: storage::StorageError| {
+            (StatusCode::INTERNAL_SERVER_ERROR, RpcError::from(error))
+        };
+        let range = store.range().map_err(broken)?;
+        let next = match (last, asked.from.as_deref()) {
+            (Some(last), _) => {
+                let seen = cursor("last-event-id", last).map_err(bad)?;
+                Some(Cursor { index: seen.index.saturating_add(1), ..seen })
+            }
+            (None, Some(from)) => Some(cursor("from", from).map_err(bad)?),
+            (None, None) => None,
+        };
+        let next = match (next, range) {
+            (None, _) => {
+                let executed = bus::executed_height(&store).map_err(broken)?;
+                Cursor { height: executed.next(), index: 0 }
+            }
+            (Some(next), Some((base, tip))) if next.height != tip.next() => {
+                check_range(next.height, base, tip).map_err(|error| (StatusCode::GONE, error))?;
+                next
+            }
+            (Some(next), _) => next,
+        };
+        let full = |error| (StatusCode::SERVICE_UNAVAILABLE, error);
+        let seat = hall.take_seat().map_err(full)?;
+        let heights = hall.bus().heights();
+        Ok(Self { store, query, next, heights, ready: VecDeque::new(), ended: false, _seat: seat })
+    }
+
+    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        futures::stream::unfold(self, |mut this| async move {
+            let event = this.event().await?;
+            Some((Ok(event), this))
+        })
+    }
+
+    /// The next event, when it has happened; none if there are no more.
+    async fn event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            // Marked as seen before we look, so that no height slips through between.
+            self.heights.borrow_and_update();
+            match bus::read(&self.store, self.next.height).await {
+                Some(batch) => self.take(&batch),
+                None if self.is_gone() => {
+                    self.ended = true;
+                    let height = self.next.height;
+                    let text = format!("height {height} is not available any more: it was pruned");
+                    return Some(Event::default().event("error").data(text));
+                }
+                None => self.heights.changed().await.ok()?,
+            }
+        }
+    }
+
+    fn take(&mut self, batch: &Batch) {
+        let Cursor { height, index: first } = self.next;
+        let all = || (0..batch.events.len()).collect();
+        let wanted = self.query.as_ref().map_or_else(all, |query| batch.matching(query));
+        let text = self.query.as_ref().map_or("", Query::text);
+        let query = serde_json::Value::from(text);
+        for &index in wanted.iter().filter(|index| first <= **index) {
+            let Some(event) = batch.events.get(index) else { continue };
+            let text = format!("{{\"query\":{query},{}}}", event.json());
+            self.ready.push_back(Event::default().id(format!("{height}.{index}")).data(text));
+        }
+        self.next = Cursor { height: height.next(), index: 0 };
+    }
+
+    /// Whether the next block was pruned.
+    fn is_gone(&self) -> bool {
+        let range = self.store.range().ok().flatten();
+        range.is_some_and(|(base, _)| self.next.height < base)
+    }
+}
+
+/// Reads `HEIGHT` or `HEIGHT.INDEX`.
+fn cursor(field: &str, text: &str) -> Result<Cursor, RpcError> {
+    let wrong = || {
+        RpcError::invalid_params(format!("{field}: expected HEIGHT or HEIGHT.INDEX, got {text:?}"))
+    };
+    let (height, index) = text.split_once('.').unwrap_or((text, "0"));
+    let height = height.parse().ok().filter(|height| *height != 0).ok_or_else(wrong)?;
+    let index = index.parse().map_err(|_| wrong())?;
+    Ok(Cursor { height: Height(height), index })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_a_height_and_perhaps_an_index() {
+        let at = |height, index| Ok(Cursor { height: Height(height), index });
+        assert_eq!(cursor("from", "7"), at(7, 0));
+        assert_eq!(cursor("from", "7.12"), at(7, 12));
+        for text in ["", "0", "-1", "7.", ".1", "7.x", "7.1.2", "99999999999999999999"] {
+            let error = cursor("from", text).unwrap_err();
+            assert!(error.data.starts_with("from: expected HEIGHT"), "{text}: {}", error.data);
+        }
+    }
+}
