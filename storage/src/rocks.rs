@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, Direction, IteratorMode, LogLevel, Options, ReadOptions, SliceTransform,
-    WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
+    DBCompressionType, DBRecoveryMode, Direction, IteratorMode, LogLevel, Options, ReadOptions,
+    SliceTransform, WriteBatch, WriteOptions,
 };
 
 use crate::error::StorageError;
@@ -33,6 +33,8 @@ const OPEN_FILES_MAX: i32 = 256;
 const FILTER_BITS: f64 = 10.0;
 /// The same for runs of the index in memory: its share of the rows' memory.
 const RUN_FILTER_SHARE: f64 = 0.05;
+/// Bytes of a block of the index's tables: rows of a run are short and alike.
+const RUN_BLOCK_BYTES: usize = 16 * 1024;
 /// Flushes and compactions at once.
 const BACKGROUND_JOBS: i32 = 2;
 /// RocksDB's own log, for its experts: size of a file and how many are kept.
@@ -100,13 +102,17 @@ impl KeyValue for Rocks {
             .map_err(|error| read_error(column, &error))
     }
 
-    /// A filter knows of most runs that do not exist.
+    /// A filter knows of most runs that do not exist; but only if it is asked for the first row.
+    /// Backwards, RocksDB goes on to the table before.
     fn last_in_run(&self, column: Column, span: &Span) -> Result<Option<Row>, StorageError> {
         let mut options = within(span);
         options.set_prefix_same_as_start(true);
-        let mut rows = self.db.iterator_cf_opt(self.column(column), options, IteratorMode::End);
-        let row = rows.next().transpose().map_err(|error| read_error(column, &error))?;
-        Ok(row.map(|(key, value)| (Bytes::from(key), Bytes::from(value))))
+        let first = IteratorMode::From(&span.from, Direction::Forward);
+        let mut rows = self.db.iterator_cf_opt(self.column(column), options, first);
+        match rows.next().transpose().map_err(|error| read_error(column, &error))? {
+            Some(_) => Ok(self.scan(column, span, Order::Descending, 1)?.pop()),
+            None => Ok(None),
+        }
     }
 
     fn write(&self, batch: Batch, durable: Durable) -> Result<(), StorageError> {
@@ -176,8 +182,12 @@ fn options_of(column: Column, cache: &Cache) -> Options {
     table.set_bloom_filter(FILTER_BITS, false);
     let mut options = Options::default();
     if let Column::TxEvents | Column::BlockEvents = column {
-        // Nobody asks for a row; the writer asks whether there is a run.
+        // Nobody asks for a row; the writer asks whether there is a run. The tables are many, and
+        // of their own indices and filters only parts fit into memory.
         table.set_whole_key_filtering(false);
+        table.set_block_size(RUN_BLOCK_BYTES);
+        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        table.set_partition_filters(true);
         let run = |key| run_of(key).unwrap_or_default();
         let runs = SliceTransform::create("run", run, Some(|key| run_of(key).is_some()));
         options.set_prefix_extractor(runs);
