@@ -198,7 +198,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         chain_id: prepared.genesis.chain_id.clone(),
         memory: SharedMemory::default(),
     };
-    let rpc = open_rpc(config, &prepared, backend, rpc_runtime)
+    let rpc = open_rpc(options, &prepared, backend, rpc_runtime)
         .map_err(|error| in_config(options, "rpc.laddr", &error))?;
     let watched = Sources {
         signer_syncs: prepared.signer.as_ref().map(Signer::syncs),
@@ -290,7 +290,7 @@ impl World {
 }
 
 fn open_rpc(
-    config: &Config,
+    options: &Options,
     prepared: &Prepared,
     node: NodeBackend,
     runtime: &Runtime,
@@ -302,7 +302,7 @@ fn open_rpc(
         bus: node.events.bus().clone(),
         node: Arc::new(node),
     };
-    let server = rpc::start(runtime.handle(), backend, config.rpc())?;
+    let server = rpc::start(runtime.handle(), backend, options.config.rpc(&options.home))?;
     tracing::info!(address = %server.address(), "RPC is up");
     Ok(server)
 }

@@ -1,9 +1,10 @@
 //! The way of an event from the node to those who listen.
 //!
-//! The node only says that a block was executed: what there is to tell of it is read from the store,
-//! and only if somebody listens, so that no subscriber can hold up the chain, and events of a block
-//! can be told again at any time ([`crate::stream`]). Listeners read the latest events, which are
-//! kept once for all of them; who falls behind what is kept has missed some, and is told so.
+//! The node only says that a block was executed: what there is to tell of it is read from the
+//! store, and only if somebody listens, so that no subscriber can hold up the chain, and events of
+//! a block can be told again at any time ([`crate::stream`]). Listeners read the latest events,
+//! which are kept once for all of them; who falls behind what is kept has missed some, and is told
+//! so.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -9,6 +9,7 @@ mod chain;
 mod client;
 mod fixtures;
 mod guards;
+mod secured;
 mod served;
 mod stream;
 mod websocket;

@@ -9,7 +9,7 @@ use abci::{Application, CheckTxKind, CheckTxRequest, Connections};
 use rpc::backend::{
     DecidedTx, Identity, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
 };
-use rpc::{Backend, Bus, Config, Node, Server};
+use rpc::{Backend, Bus, Config, Node, Server, StartError};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use types::message::WireStep;
@@ -108,6 +108,14 @@ impl Drop for Served {
 }
 
 impl TestNode {
+    /// Why a node with this configuration does not start.
+    pub fn refuses(config: Config) -> StartError {
+        let served = Served::plain();
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
+        let started = rpc::start(served.runtime.handle(), served.node.backend(), config);
+        started.err().expect("it does not start")
+    }
+
     fn backend(self: &Arc<Self>) -> Backend {
         let inner = self.inner.lock().unwrap();
         let application: Arc<dyn Application> = inner.chain.application.clone();
