@@ -1,5 +1,5 @@
 //! Who looks on. A judge sees what crosses the wire, what is signed, what applications answer and
-//! what disks hold, and never asks a replica for its opinion. The first failure ends the run.
+//! what disks hold, and takes no replica's word for anything. The first failure ends the run.
 //!
 //! `standing.rs` says who can be held to the protocol, `chain.rs` and `committee.rs` what the next
 //! block must say; each further module is a judge. docs/RELIABILITY.md says what each would have
