@@ -15,6 +15,7 @@ use types::message::WireStep;
 use types::{Block, BlockOutcome, ChainState, Height, Round, TxHash};
 
 use self::rounds::Rounds;
+use crate::indexer::IndexBell;
 use crate::metrics::Metrics;
 
 /// Those who watch.
@@ -26,6 +27,7 @@ pub struct Events {
     round: Mutex<RoundClock>,
     catching_up: AtomicBool,
     height: AtomicU64,
+    index: Option<IndexBell>,
 }
 
 /// When the current round's proposal phase began.
@@ -37,8 +39,8 @@ struct RoundClock {
 }
 
 impl Events {
-    /// Nobody waits yet.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    /// Nobody waits yet. The indexer, if there is one, is rung for every executed block.
+    pub fn new(metrics: Arc<Metrics>, index: Option<IndexBell>) -> Self {
         Self {
             metrics,
             bus: rpc::Bus::default(),
@@ -47,6 +49,7 @@ impl Events {
             round: Mutex::default(),
             catching_up: AtomicBool::new(false),
             height: AtomicU64::new(0),
+            index,
         }
     }
 
@@ -138,6 +141,9 @@ impl Events {
     pub fn block_executed(&self, block: &Block, outcome: &BlockOutcome, took: Duration) {
         let height = block.header.height;
         self.tell_waiting(block, outcome);
+        if let Some(bell) = &self.index {
+            bell.ring();
+        }
         self.bus.executed(height);
         let mut clock = self.round.lock().unwrap_or_else(PoisonError::into_inner);
         let interval = clock.last_block.map(|last| last.elapsed());

@@ -24,5 +24,6 @@ pub mod watch;
 
 pub mod client;
 pub mod crash;
+pub mod indexer;
 pub mod logging;
 pub mod metrics;

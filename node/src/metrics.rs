@@ -68,6 +68,8 @@ pub struct Metrics {
     pub synced_writes: IntCounter,
     /// Seconds from entering a height's first round to its decision.
     pub propose_to_decide: Histogram,
+    /// Last height in the index.
+    pub indexed_height: IntGauge,
     step: Mutex<Option<(WireStep, Instant)>>,
     validators_hash: Mutex<Option<types::Hash>>,
     /// The reference's figures.
@@ -163,6 +165,7 @@ impl Metrics {
                 "Time from entering a height's first round to its decision.",
                 &decide_seconds,
             )?,
+            indexed_height: ours.gauge("indexed_height", "Last height in the index.")?,
             step: Mutex::default(),
             validators_hash: Mutex::default(),
             reference,

@@ -27,6 +27,7 @@ use crate::driver::{self, Driver};
 use crate::events::Events;
 use crate::executor::Executor;
 use crate::home::{Home, NodeKey, load_genesis};
+use crate::indexer::{IndexBell, Indexer};
 use crate::metrics::{self, Metrics, Sources};
 use crate::signer::{MissingState, Signer};
 use crate::strangers::Strangers;
@@ -174,7 +175,8 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
     let config = &options.config;
     let metrics =
         Arc::new(Metrics::new(&config.instrumentation.namespace, &prepared.genesis.chain_id)?);
-    let events = Arc::new(Events::new(Arc::clone(&metrics)));
+    let (indexer, index_bell) = open_index(config, &prepared.store, &metrics)?.unzip();
+    let events = Arc::new(Events::new(Arc::clone(&metrics), index_bell.clone()));
     let (network, network_events) = open_network(options, &prepared)?;
     let queues = Queues::new();
     let admission = Arc::new(Admission::new(
@@ -207,10 +209,15 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         admission: Arc::clone(&admission),
     };
     let metrics_server = metrics::serve(&config.instrumentation, metrics, watched).await?;
-    let stopping = Stopping { replica: queues.inputs.0.clone(), admission: Arc::clone(&admission) };
+    let stopping = Stopping {
+        replica: queues.inputs.0.clone(),
+        admission: Arc::clone(&admission),
+        index_bell,
+    };
     let (ended, mut endings) = mpsc::channel(threads::COUNT);
     let replica = restore_replica(&prepared, config)?;
-    let world = World { network: network.clone(), network_events, admission, events, queues };
+    let world =
+        World { network: network.clone(), network_events, admission, events, queues, indexer };
     world.table(replica, prepared).start(&ended)?;
     drop(ended);
     let outcome = tokio::select! {
@@ -239,11 +246,12 @@ struct World {
     admission: Arc<Admission>,
     events: Arc<Events>,
     queues: Queues,
+    indexer: Option<Indexer>,
 }
 
 impl World {
     fn table(self, replica: Replica, prepared: Prepared) -> Table {
-        let World { network, network_events, admission, events, queues } = self;
+        let World { network, network_events, admission, events, queues, indexer } = self;
         let Queues { inputs: (answers, inputs), questions: (asked, questions), work: (_, work) } =
             queues;
         let Prepared { store, application, state, signer, .. } = prepared;
@@ -285,8 +293,22 @@ impl World {
             answers,
             runtime: tokio::runtime::Handle::current(),
         };
-        Table { driver, executor, verifier, admission, work }
+        Table { driver, executor, verifier, admission, work, indexer }
     }
+}
+
+/// The indexer, as far as the operator wants one.
+fn open_index(
+    config: &Config,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<(Indexer, IndexBell)>> {
+    if config.tx_index.indexer == "null" {
+        store.abandon_index()?;
+        return Ok(None);
+    }
+    let retain = Some(config.lockstep.index_retain_blocks).filter(|blocks| 0 < *blocks);
+    Indexer::open(store.clone(), retain, Arc::clone(metrics)).map(Some)
 }
 
 fn open_rpc(
@@ -301,6 +323,7 @@ fn open_rpc(
         genesis: Arc::clone(&prepared.genesis),
         bus: node.events.bus().clone(),
         node: Arc::new(node),
+        search_rows_max: options.config.lockstep.search_rows_max,
     };
     let server = rpc::start(runtime.handle(), backend, options.config.rpc(&options.home))?;
     tracing::info!(address = %server.address(), "RPC is up");
@@ -311,10 +334,14 @@ fn open_rpc(
 struct Stopping {
     replica: SyncSender<driver::Event>,
     admission: Arc<Admission>,
+    index_bell: Option<IndexBell>,
 }
 
 impl Stopping {
     fn tell(self) {
+        if let Some(bell) = self.index_bell {
+            bell.stop();
+        }
         self.admission.stop();
         // A replica that is gone needs no telling.
         drop(self.replica.send(driver::Event::Stop));

@@ -6,6 +6,7 @@
 //! | executor | the consensus connection to the application |
 //! | verifier | what peers said and nobody has checked yet |
 //! | admission | gossip and rechecks of pending transactions |
+//! | indexer | writes to the index |
 //!
 //! The network and the RPC have runtimes of their own.
 
@@ -20,10 +21,11 @@ use tokio::sync::mpsc::Sender;
 use crate::admission::{Admission, Work};
 use crate::driver::{Driver, Event};
 use crate::executor::Executor;
+use crate::indexer::Indexer;
 use crate::verifier::Verifier;
 
 /// How many threads there are.
-pub const COUNT: usize = 4;
+pub const COUNT: usize = 5;
 /// Most inputs waiting for the replica. Whoever brings more waits.
 const INPUTS_MAX: usize = 8192;
 /// Most questions waiting for the application.
@@ -68,6 +70,8 @@ pub struct Table {
     pub admission: Arc<Admission>,
     /// What admission is to do.
     pub work: Receiver<Work>,
+    /// Follows the executed blocks; none if nothing is indexed.
+    pub indexer: Option<Indexer>,
 }
 
 impl Table {
@@ -76,7 +80,10 @@ impl Table {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(self, ended: &Sender<Result<()>>) -> Result<()> {
-        let Table { driver, executor, verifier, admission, work } = self;
+        let Table { driver, executor, verifier, admission, work, indexer } = self;
+        if let Some(indexer) = indexer {
+            spawn("indexer", ended, move || indexer.run())?;
+        }
         spawn("executor", ended, move || executor.run())?;
         spawn("admission", ended, move || {
             admission.run(&work);

@@ -25,6 +25,8 @@ pub struct Backend {
     pub genesis: Arc<Genesis>,
     /// The rest of the node.
     pub node: Arc<dyn Node>,
+    /// Most rows of the index that one search may read.
+    pub search_rows_max: usize,
     /// Where the node tells what happens.
     pub bus: Bus,
 }

@@ -1,7 +1,8 @@
 //! Routes about decided blocks: `block`, `block_by_hash`, `block_results`, `header`,
-//! `header_by_hash`, `commit`, `blockchain`.
+//! `header_by_hash`, `commit`, `blockchain`, `block_search`.
 
 use serde_json::{Value, json};
+use storage::index::Subject;
 use storage::key_value::Order;
 use storage::{BlockMeta, Store};
 use types::Height;
@@ -10,6 +11,7 @@ use crate::backend::Backend;
 use crate::error::{Answer, RpcError};
 use crate::json::{block as shape, number, results};
 use crate::params::Arguments;
+use crate::search::answer::find;
 
 /// Most headers in one answer of `blockchain`. spec: `limit` in `BlockchainInfo`.
 const METAS_MAX: u64 = 20;
@@ -119,6 +121,19 @@ fn block_meta(meta: &BlockMeta) -> Value {
         "header": shape::header(&meta.header),
         "num_txs": number(meta.txs_count),
     })
+}
+
+/// Blocks by their own events: a page, and how many there are in all.
+pub fn block_search(backend: &Backend, arguments: &Arguments) -> Answer {
+    let found = find(backend, Subject::Blocks, arguments)?;
+    let mut blocks = vec![];
+    for hit in &found.hits {
+        // It may have been pruned since it was found.
+        if backend.store.block_meta(hit.height)?.is_some() {
+            blocks.push(block_at(backend, hit.height)?);
+        }
+    }
+    Ok(json!({"blocks": blocks, "total_count": number(found.total)}))
 }
 
 /// The height that was asked for, checked against what the store has; the latest if none was;

@@ -121,6 +121,29 @@ pub static ROUTES: &[Route] = &[
         .says("Asks the application about a transaction, and keeps nothing"),
     always("tx", &[required("hash", Kind::Bytes), param("prove", Kind::Bool)], txs::tx)
         .says("A transaction by its hash, with a proof that its block has it"),
+    read(
+        "tx_search",
+        &[
+            required("query", Kind::Text),
+            param("prove", Kind::Bool),
+            param("page", Kind::Int),
+            param("per_page", Kind::Int),
+            param("order_by", Kind::Text),
+        ],
+        txs::tx_search,
+    )
+    .says("The transactions that a query asks for, in pages"),
+    read(
+        "block_search",
+        &[
+            required("query", Kind::Text),
+            param("page", Kind::Int),
+            param("per_page", Kind::Int),
+            param("order_by", Kind::Text),
+        ],
+        blocks::block_search,
+    )
+    .says("The blocks that a query asks for, in pages"),
     at_height("validators", PAGED, consensus::validators).says("The validators of a height"),
     read("dump_consensus_state", &[], consensus::dump_consensus_state)
         .says("Where consensus stands, in full, and what is known of each peer"),

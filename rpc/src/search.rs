@@ -11,6 +11,7 @@ use std::ops::Bound;
 
 use storage::index::Condition;
 
+pub mod answer;
 mod parser;
 
 pub use parser::Problem;
@@ -112,6 +113,3 @@ fn is_type(key: &str, tags: &Tags) -> bool {
         .map_while(|(tag, _)| tag.strip_prefix(&start))
         .any(|attribute| !attribute.contains('.'))
 }
-
-#[cfg(test)]
-mod tests;

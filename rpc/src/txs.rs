@@ -1,12 +1,14 @@
 //! Routes that take transactions and show them: `broadcast_tx_*`, `unconfirmed_txs`,
-//! `num_unconfirmed_txs`, `tx`.
+//! `num_unconfirmed_txs`, `tx`, `tx_search`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use storage::index::{Hit, Subject};
+use storage::{ExecutedBlock, StoredTx};
 use tokio::sync::oneshot;
-use types::{Hash, TxHash, TxResult, merkle};
+use types::{Hash, Height, TxHash, TxResult, merkle};
 
 use crate::backend::{Backend, DecidedTx, Node};
 use crate::error::{Answer, RpcError};
@@ -14,6 +16,7 @@ use crate::json::block::tx_base64;
 use crate::json::{base64, hex_upper, number, results};
 use crate::page::per_page;
 use crate::params::Arguments;
+use crate::search::answer::find;
 
 /// The code of a transaction that CheckTx lets in.
 const CODE_OK: u32 = 0;
@@ -138,40 +141,74 @@ pub fn tx(backend: &Backend, arguments: &Arguments) -> Answer {
     }
     let not_found = || RpcError::internal(format!("tx ({}) not found", hex::encode_upper(&asked)));
     let hash = arguments.hash("hash").map(TxHash).ok_or_else(not_found)?;
-    let found = backend.store.tx(&hash)?.ok_or_else(not_found)?;
-    let mut answer = json!({
-        "hash": hash.to_string(),
+    let place = backend.store.tx_place(&hash)?.ok_or_else(not_found)?;
+    let block = backend.store.executed(place.height)?.ok_or_else(not_found)?;
+    let proofs = arguments.bool("prove").then(|| Proofs::of(&block));
+    shape(&block.tx(place.index)?, proofs.as_ref())
+}
+
+/// Transactions by their events: a page, and how many there are in all.
+pub fn tx_search(backend: &Backend, arguments: &Arguments) -> Answer {
+    let found = find(backend, Subject::Txs, arguments)?;
+    let mut txs = Vec::with_capacity(found.hits.len());
+    // Those of one block follow each other.
+    let mut last: Option<(Height, Option<ExecutedBlock>, Option<Proofs>)> = None;
+    for Hit { height, index } in found.hits {
+        if last.as_ref().is_none_or(|(last, ..)| *last != height) {
+            let block = backend.store.executed(height)?;
+            let proofs = block.as_ref().filter(|_| arguments.bool("prove")).map(Proofs::of);
+            last = Some((height, block, proofs));
+        }
+        // It may have been pruned since it was found.
+        if let Some((_, Some(block), proofs)) = &last {
+            txs.push(shape(&block.tx(index)?, proofs.as_ref())?);
+        }
+    }
+    Ok(json!({"txs": txs, "total_count": number(found.total)}))
+}
+
+/// A transaction of the chain, with its proof where it was asked for.
+fn shape(found: &StoredTx, proofs: Option<&Proofs>) -> Answer {
+    let mut shape = json!({
+        "hash": TxHash::of(&found.tx).to_string(),
         "height": number(found.place.height),
         "index": found.place.index,
         "tx_result": results::tx_result(&found.result),
         "tx": tx_base64(&found.tx),
     });
-    if arguments.bool("prove")
-        && let Some(object) = answer.as_object_mut()
-    {
-        let proof = proof(backend, &found.place, &found.tx)?;
-        object.insert("proof".to_owned(), proof);
+    if let Some(proofs) = proofs {
+        shape["proof"] = proofs.shape(found)?;
     }
-    Ok(answer)
+    Ok(shape)
 }
 
-fn proof(backend: &Backend, place: &storage::TxPlace, tx: &[u8]) -> Answer {
-    let block = backend.store.block(place.height)?;
-    let block =
-        block.ok_or_else(|| RpcError::internal("its block is not in the store any more"))?;
-    let leaves: Vec<Hash> = block.txs.iter().map(|tx| Hash::of(tx)).collect();
-    let leaves: Vec<&[u8]> = leaves.iter().map(Hash::as_bytes).collect();
-    let (root, proofs) = merkle::root_and_proofs(&leaves);
-    let proof = proofs.get(place.index as usize);
-    let proof = proof.ok_or_else(|| RpcError::internal("its place is beyond its block"))?;
-    Ok(json!({
-        "root_hash": root.to_string(),
-        "data": tx_base64(tx),
-        "proof": {
-            "total": number(proof.total),
-            "index": number(proof.index),
-            "leaf_hash": base64(proof.leaf_hash.as_bytes()),
-            "aunts": proof.aunts.iter().map(|aunt| base64(aunt.as_bytes())).collect::<Vec<_>>(),
-        },
-    }))
+/// Proofs that a block has its transactions.
+struct Proofs {
+    root: Hash,
+    proofs: Vec<merkle::Proof>,
+}
+
+impl Proofs {
+    fn of(block: &ExecutedBlock) -> Self {
+        let leaves: Vec<Hash> = block.block.txs.iter().map(|tx| Hash::of(tx)).collect();
+        let leaves: Vec<&[u8]> = leaves.iter().map(Hash::as_bytes).collect();
+        let (root, proofs) = merkle::root_and_proofs(&leaves);
+        Self { root, proofs }
+    }
+
+    fn shape(&self, found: &StoredTx) -> Answer {
+        let proof = self.proofs.get(found.place.index as usize);
+        let proof = proof.ok_or_else(|| RpcError::internal("its place is beyond its block"))?;
+        let aunts = proof.aunts.iter().map(|aunt| base64(aunt.as_bytes()));
+        Ok(json!({
+            "root_hash": self.root.to_string(),
+            "data": tx_base64(&found.tx),
+            "proof": {
+                "total": number(proof.total),
+                "index": number(proof.index),
+                "leaf_hash": base64(proof.leaf_hash.as_bytes()),
+                "aunts": aunts.collect::<Vec<_>>(),
+            },
+        }))
+    }
 }

@@ -31,5 +31,5 @@ pub use error::StorageError;
 pub use key_value::{Batch, Durable, KeyValue};
 pub use memory::Memory;
 pub use store::{Step, Store, Writes};
-pub use txs::{StoredTx, TxPlace};
+pub use txs::{ExecutedBlock, StoredTx, TxPlace};
 pub use version::ChainIdentity;

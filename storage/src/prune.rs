@@ -24,6 +24,8 @@ const BLOCK_COLUMNS: [Column; 7] = [
 
 impl Store {
     /// Forgets the blocks below `retain`, and all that belongs to them; the tip always stays.
+    /// Blocks whose events are in the index stay until its writer has deleted them there, for which
+    /// it needs their outcomes: they go with a later call.
     /// Validators stay resolvable from `retain` - 1 on (they signed the commit that the block at
     /// `retain` carries), parameters and outcomes from `retain` on. Returns how many blocks went.
     ///
@@ -33,7 +35,11 @@ impl Store {
         let Some((base, tip)) = self.range()? else {
             return Ok(0);
         };
-        let retain = retain.min(tip);
+        self.raise_wanted_base(retain);
+        let mut retain = retain.min(tip);
+        if let Some(index) = self.index_row()? {
+            retain = retain.min(Height(index.base));
+        }
         let mut from = base;
         while from < retain {
             let to = Height(from.0.saturating_add(PRUNE_BLOCKS_MAX)).min(retain);

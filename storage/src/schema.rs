@@ -20,15 +20,23 @@
 //! | `records` | height, sequence | what the replica was told or said at the height |
 //! | `pending_evidence` | evidence hash | `Evidence` |
 //! | `committed_evidence` | height it speaks of, its deed | empty |
+//! | `chain` | `index` | [`IndexRow`]: which heights are in the index; absent if there is none |
+//! | `indexed` | height | [`IndexedRow`]: how many transactions |
+//! | `tx_events` | name, form, value, place | what is under each name in transactions' events |
+//! | `block_events` | name, form, value, place | the same of blocks' events |
+//!
+//! The keys of the last two have three forms: `index/rows.rs` describes them.
 
 use bytes::Bytes;
 use types::{Hash, Height};
 
 /// The format that this release writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Key of the genesis file in [`Column::Chain`].
 pub const GENESIS_KEY: &[u8] = b"genesis";
+/// Key of the index's range in [`Column::Chain`].
+pub const INDEX_KEY: &[u8] = b"index";
 /// Key of the state in [`Column::States`].
 pub const LAST_STATE_KEY: &[u8] = b"last";
 
@@ -65,11 +73,17 @@ pub enum Column {
     PendingEvidence,
     /// Misbehaviour that is.
     CommittedEvidence,
+    /// Heights that can be searched.
+    Indexed,
+    /// Events of transactions by what they carry.
+    TxEvents,
+    /// Events of blocks by what they carry.
+    BlockEvents,
 }
 
 impl Column {
     /// All columns.
-    pub const ALL: [Column; 15] = [
+    pub const ALL: [Column; 18] = [
         Column::Chain,
         Column::Metas,
         Column::Parts,
@@ -85,6 +99,9 @@ impl Column {
         Column::Records,
         Column::PendingEvidence,
         Column::CommittedEvidence,
+        Column::Indexed,
+        Column::TxEvents,
+        Column::BlockEvents,
     ];
 
     /// Its name on disk and in errors.
@@ -105,6 +122,9 @@ impl Column {
             Column::Records => "records",
             Column::PendingEvidence => "pending_evidence",
             Column::CommittedEvidence => "committed_evidence",
+            Column::Indexed => "indexed",
+            Column::TxEvents => "tx_events",
+            Column::BlockEvents => "block_events",
         }
     }
 }
@@ -183,6 +203,28 @@ pub struct TxRow {
     /// 0 is success.
     #[prost(uint32, tag = "3")]
     pub code: u32,
+}
+
+/// Which heights are in the index.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct IndexRow {
+    /// The first.
+    #[prost(uint64, tag = "1")]
+    pub base: u64,
+    /// The last; one below the first if there is none yet.
+    #[prost(uint64, tag = "2")]
+    pub height: u64,
+}
+
+/// A height in the index.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct IndexedRow {
+    /// Transactions of all heights before it, as far as the index ever knew them.
+    #[prost(uint64, tag = "1")]
+    pub txs_before: u64,
+    /// Its own transactions.
+    #[prost(uint32, tag = "2")]
+    pub txs: u32,
 }
 
 /// Validators' keys and powers in the order of the set.

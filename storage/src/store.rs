@@ -35,6 +35,8 @@ struct Shared {
     synced_writes: AtomicU64,
     /// How many of the writes without a sync were followed by one with it.
     settled_writes: AtomicU64,
+    /// Below this height nobody needs blocks any more.
+    wanted_base: AtomicU64,
 }
 
 /// How often the store was written to since it was opened.
@@ -86,6 +88,7 @@ impl Store {
             unsynced_writes: AtomicU64::new(0),
             synced_writes: AtomicU64::new(0),
             settled_writes: AtomicU64::new(0),
+            wanted_base: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -153,6 +156,16 @@ impl Store {
     pub(crate) fn end(&self, column: Column, order: Order) -> Result<Option<Height>, StorageError> {
         let rows = self.scan(column, &Span::all(), order, 1)?;
         rows.first().map(|(key, _)| height_in(column, key)).transpose()
+    }
+
+    /// Below this height nobody needs blocks any more, as far as is known since the start.
+    pub(crate) fn wanted_base(&self) -> Height {
+        Height(self.shared.wanted_base.load(Ordering::Relaxed))
+    }
+
+    /// Nobody needs blocks below this height any more.
+    pub(crate) fn raise_wanted_base(&self, height: Height) {
+        self.shared.wanted_base.fetch_max(height.0, Ordering::Relaxed);
     }
 
     pub(crate) fn take_sequence(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use types::{Block, BlockOutcome, Height, Tx, TxHash, TxResult, codec};
 
 use crate::error::{InRow, StorageError};
@@ -52,19 +53,46 @@ impl Store {
     /// # Errors
     /// If the disk fails or the rows are damaged.
     pub fn tx(&self, hash: &TxHash) -> Result<Option<StoredTx>, StorageError> {
-        let Some(place) = self.tx_place(hash)? else {
-            return Ok(None);
+        let Some(place) = self.tx_place(hash)? else { return Ok(None) };
+        let block = self.executed(place.height)?;
+        block.map(|block| block.tx(place.index)).transpose()
+    }
+
+    /// A block with what came of it, to take transactions from; none if it is not executed, or
+    /// pruned.
+    ///
+    /// # Errors
+    /// If the disk fails or the rows are damaged.
+    pub fn executed(&self, height: Height) -> Result<Option<ExecutedBlock>, StorageError> {
+        let outcome = self.read(Column::Outcomes, &height_key(height))?;
+        let block = self.block(height)?;
+        Ok(block.zip(outcome).map(|(block, outcome)| ExecutedBlock { block, outcome }))
+    }
+}
+
+/// A block with what came of it.
+#[derive(Clone, Debug)]
+pub struct ExecutedBlock {
+    /// The block.
+    pub block: Block,
+    /// Encoded: of the many results in it few are asked for.
+    outcome: Bytes,
+}
+
+impl ExecutedBlock {
+    /// The transaction at this place in the block.
+    ///
+    /// # Errors
+    /// If there is none, or its result is damaged.
+    pub fn tx(&self, index: u32) -> Result<StoredTx, StorageError> {
+        let height = self.block.header.height;
+        let tx = self.block.txs.get(index as usize).cloned();
+        let result = codec::decode_tx_result(&self.outcome, index).in_row("outcome", height)?;
+        let (Some(tx), Some(result)) = (tx, result) else {
+            let what = format!("transaction {index} of {height}");
+            return Err(StorageError::damaged(what, "beyond its block"));
         };
-        let (block, outcome) = (self.block(place.height)?, self.outcome(place.height)?);
-        let (Some(mut block), Some(mut outcome)) = (block, outcome) else {
-            return Ok(None);
-        };
-        let index = place.index as usize;
-        if block.txs.len() <= index || outcome.tx_results.len() <= index {
-            return Err(StorageError::damaged(format!("transaction {hash}"), "beyond its block"));
-        }
-        let (tx, result) = (block.txs.swap_remove(index), outcome.tx_results.swap_remove(index));
-        Ok(Some(StoredTx { place, tx, result }))
+        Ok(StoredTx { place: TxPlace { height, index, code: result.code }, tx, result })
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! lockstep store
-//! format 1
+//! format 2
 //! chain "local-1" with genesis 5D41402A…
 //! ```
 
@@ -44,14 +44,18 @@ struct Label {
 }
 
 /// Checks that `folder` is new, or holds the store of this chain in a format that we know, and
-/// returns the database's folder. Nothing on disk is changed if not.
+/// returns the database's folder. Nothing on disk is changed if not. A store in an older format is
+/// given the present one.
 ///
 /// # Errors
 /// If the folder is another chain's, a later release's, not a store's, or cannot be used.
 pub fn claim(folder: &Path, identity: &ChainIdentity) -> Result<PathBuf, StorageError> {
     let expected = Label { format: FORMAT, chain: identity.to_string() };
     match fs::read_to_string(folder.join(FORMAT_FILE)) {
-        Ok(text) => check(folder, &text, &expected)?,
+        Ok(text) => {
+            let found = check(folder, &text, &expected)?;
+            migrate(folder, found, &expected).map_err(|error| open_error(folder, &error))?;
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             found(folder, &expected).map_err(|error| open_error(folder, &error))??;
         }
@@ -60,8 +64,8 @@ pub fn claim(folder: &Path, identity: &ChainIdentity) -> Result<PathBuf, Storage
     Ok(folder.join(ROWS_FOLDER))
 }
 
-/// Migrations from older formats begin here; there is no older one than [`FORMAT`] yet.
-fn check(folder: &Path, text: &str, expected: &Label) -> Result<(), StorageError> {
+/// The format of the folder, if we know it and the folder is this chain's.
+fn check(folder: &Path, text: &str, expected: &Label) -> Result<u32, StorageError> {
     let label = Label::parse(text).map_err(|problem| StorageError::NotAStore {
         folder: folder.to_owned(),
         problem: format!("{FORMAT_FILE}: {problem}"),
@@ -80,7 +84,19 @@ fn check(folder: &Path, text: &str, expected: &Label) -> Result<(), StorageError
             expected: expected.chain.clone(),
         });
     }
-    Ok(())
+    Ok(label.format)
+}
+
+/// Brings a store from an older format to the present one, in steps that may be cut short anywhere.
+///
+/// Format 2 has columns that format 1 has not (`indexed`, `tx_events`, `block_events`), and changes
+/// no row. The database makes columns that are missing when it opens; so only the label changes,
+/// which keeps earlier releases from a database with columns that they cannot open.
+fn migrate(folder: &Path, found: u32, expected: &Label) -> io::Result<()> {
+    if found == expected.format {
+        return Ok(());
+    }
+    put_label(folder, expected)
 }
 
 /// Labels an empty folder. The label is whole or absent, whenever the power fails.
@@ -94,13 +110,17 @@ fn found(folder: &Path, label: &Label) -> io::Result<Result<(), StorageError>> {
             }));
         }
     }
+    put_label(folder, label).map(Ok)
+}
+
+/// Puts a label in the place of the one that is there.
+fn put_label(folder: &Path, label: &Label) -> io::Result<()> {
     let new = folder.join(FORMAT_FILE_NEW);
     let mut file = File::create(&new)?;
     file.write_all(label.text().as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, folder.join(FORMAT_FILE))?;
-    File::open(folder)?.sync_all()?;
-    Ok(Ok(()))
+    File::open(folder)?.sync_all()
 }
 
 impl Label {

@@ -22,7 +22,7 @@ pub use block::{
 };
 pub use evidence::{decode_evidence, encode_evidence};
 pub use message::{decode_message, encode_message};
-pub use outcome::{decode_outcome, encode_outcome};
+pub use outcome::{decode_outcome, decode_tx_result, encode_outcome};
 pub use params::{decode_params, encode_params};
 pub use state::{decode_chain_state, encode_chain_state};
 pub use validator::{decode_validator_set, encode_validator_set};

@@ -23,7 +23,7 @@ const NUMBER_DIGITS: usize = 11;
 /// The same bytes in base64: whole groups, so that they can be read by themselves.
 const NUMBER_LETTERS: usize = (NUMBER_DIGITS + 1) / 3 * 4;
 /// Transactions of one run. Send times are kept for so many.
-const TXS_MAX: usize = 8_000_000;
+pub const TXS_MAX: usize = 8_000_000;
 /// How long to wait before asking for the next block again, or for room.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How long after the last transaction was sent the last may be decided.
@@ -42,6 +42,8 @@ pub struct Plan {
     pub waiting_max: u64,
     /// Transactions a second at most, if it is not to be as fast as it goes.
     pub rate: Option<u64>,
+    /// Transactions in all at most.
+    pub txs_max: u64,
 }
 
 /// What came of it.
@@ -113,6 +115,11 @@ pub async fn run(nodes: &[SocketAddr], plan: &Plan) -> anyhow::Result<Outcome> {
 }
 
 impl Traffic {
+    /// Whether there are as many transactions as there shall be.
+    fn all_sent(&self, plan: &Plan) -> bool {
+        plan.txs_max <= self.next.load(Ordering::Relaxed)
+    }
+
     fn waiting(&self) -> u64 {
         let settled = self.settled.load(Ordering::Relaxed);
         self.next.load(Ordering::Relaxed).saturating_sub(settled)
@@ -144,7 +151,7 @@ async fn send(
     every: Option<Duration>,
 ) -> anyhow::Result<()> {
     let mut ticks = every.map(tokio::time::interval);
-    while traffic.began.elapsed() < plan.window {
+    while traffic.began.elapsed() < plan.window && !traffic.all_sent(&plan) {
         if let Some(ticks) = &mut ticks {
             ticks.tick().await;
         }
@@ -185,7 +192,7 @@ async fn follow(
     let mut height = first_height;
     loop {
         let elapsed = traffic.began.elapsed();
-        let sending = elapsed < plan.window + PAUSE;
+        let sending = elapsed < plan.window + PAUSE && !traffic.all_sent(&plan);
         let drained = traffic.waiting() == 0 || plan.window + DRAIN_WITHIN < elapsed;
         if !sending && drained {
             return Ok(seen);

@@ -19,6 +19,7 @@ mod localnet;
 mod machine;
 mod report;
 mod sample;
+mod search;
 mod sections;
 
 use report::Report;
@@ -30,7 +31,7 @@ const QUICK_SECONDS: u64 = 5;
 #[derive(Debug, Parser)]
 #[command(name = "network")]
 struct Args {
-    /// Only these sections [default: all but the soak].
+    /// Only these sections [default: all but soak and search].
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Section>,
     /// Seconds of each measurement; the soak has its own.
@@ -67,10 +68,12 @@ enum Section {
     Idle,
     /// Ten minutes of steady load.
     Soak,
+    /// A million transactions, and searches among them.
+    Search,
 }
 
 impl Section {
-    const ALL_BUT_SOAK: [Section; 6] = [
+    const BY_DEFAULT: [Section; 6] = [
         Section::Empty,
         Section::OneStopped,
         Section::Delay,
@@ -112,7 +115,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     let bench =
         sections::Bench { program: args.program.clone(), window: Duration::from_secs(seconds) };
     let mut report = Report::new(args.json.clone(), machine::describe()?);
-    let chosen = if args.only.is_empty() { &Section::ALL_BUT_SOAK } else { &args.only[..] };
+    let chosen = if args.only.is_empty() { &Section::BY_DEFAULT } else { &args.only[..] };
     for section in chosen {
         let table = match section {
             Section::Empty => bench.empty().await,
@@ -122,6 +125,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
             Section::Throughput => bench.throughput().await,
             Section::Idle => bench.idle().await,
             Section::Soak => bench.soak().await,
+            Section::Search => search::run(&args.program).await,
         };
         report.add(table.with_context(|| format!("section {section:?}"))?)?;
     }

@@ -157,6 +157,7 @@ impl Bench {
                 connections,
                 waiting_max: WAITING_MAX,
                 rate: None,
+                txs_max: load::TXS_MAX as u64,
             };
             let (change, outcome, own) = self.loaded(senders, &load).await?;
             rows.push((name.to_owned(), tx_row(&change, &outcome, own)));
@@ -209,6 +210,7 @@ impl Bench {
             connections: CONNECTIONS,
             waiting_max: WAITING_MAX,
             rate: Some(SOAK_RATE),
+            txs_max: load::TXS_MAX as u64,
         };
         let (change, outcome, own) = self.loaded(4, &load).await?;
         let about = format!(

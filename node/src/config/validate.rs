@@ -130,6 +130,7 @@ impl Config {
                 self.rpc.experimental_subscription_buffer_size,
             ),
             ("mempool.max_tx_bytes", self.mempool.max_tx_bytes),
+            ("lockstep.search_rows_max", self.lockstep.search_rows_max),
         ] {
             if value == 0 {
                 return Err(Fault::new(field, "0 lets nothing pass", "write a number above 0"));

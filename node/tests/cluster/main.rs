@@ -12,6 +12,7 @@ mod ports;
 mod advisories;
 mod crash;
 mod faults;
+mod index;
 mod light;
 mod ordinary;
 mod validators;

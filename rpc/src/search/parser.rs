@@ -52,6 +52,9 @@ pub enum Problem {
     /// What follows `TIME` is no moment.
     #[error("invalid TIME value")]
     Time,
+    /// A number with more digits than any is compared with.
+    #[error("number has too many digits")]
+    Digits,
     /// A year before 1900 or after 2999.
     #[error("year out of range")]
     Year,
@@ -119,7 +122,8 @@ fn comparison(relation: Relation, (at, word): (usize, Word<'_>)) -> Result<Claim
     let scalar = match word {
         Word::Text(text) if relation == Relation::Equal => return Ok(Claim::Is(text.to_owned())),
         Word::Number(digits) => {
-            Scalar::Number(Decimal::leading(digits).expect("the word is made of digits"))
+            let number = Decimal::leading(digits);
+            Scalar::Number(number.ok_or(Fault { offset: at, problem: Problem::Digits })?)
         }
         Word::Time(form, time) => Scalar::Time(form, time),
         other if relation == Relation::Equal => {

@@ -42,8 +42,7 @@ fn cosmjs_drives_every_call_that_it_has() {
         }
     };
     let served = Served::plain();
-    let (http, socket) =
-        (format!("http://{}", served.address), format!("ws://{}", served.address));
+    let (http, socket) = (format!("http://{}", served.address), format!("ws://{}", served.address));
     let output = run(Command::new("node").args(["drive.mjs", &http, &socket]).current_dir(folder));
     let said = String::from_utf8(output.unwrap().stdout).unwrap();
     assert_eq!(said.matches("every call was answered").count(), 2, "{said}");

@@ -12,7 +12,7 @@ use crate::websocket::Client;
 use crate::wire::{call, post};
 
 /// Methods that come with later parts of the dialect.
-const LATER: [&str; 3] = ["subscribe", "tx_search", "block_search"];
+const LATER: [&str; 1] = ["subscribe"];
 
 /// What we say beyond the reference, and where.
 const ADDED: [&str; 2] =

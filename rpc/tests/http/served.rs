@@ -10,6 +10,7 @@ use rpc::backend::{
     DecidedTx, Identity, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
 };
 use rpc::{Backend, Bus, Config, Node, Server, StartError};
+use storage::index::Writer;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use types::message::WireStep;
@@ -22,6 +23,9 @@ use crate::chain::Chain;
 
 /// How many blocks there are at first.
 pub const BLOCKS: u64 = 12;
+
+/// Rows that one search may read.
+pub const SEARCH_ROWS_MAX: usize = 200;
 
 /// What a node does with transactions that CheckTx lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,7 @@ pub enum Mood {
 
 struct Inner {
     chain: Chain,
+    index: Writer,
     pending: Vec<Tx>,
     evidence: Vec<Evidence>,
     waiting: BTreeMap<TxHash, Vec<oneshot::Sender<DecidedTx>>>,
@@ -68,16 +73,15 @@ impl Served {
             let txs = if height == 3 { vec!["tx0=value", "tx1=value"] } else { vec![] };
             chain.decide(txs.into_iter().map(Tx::from).collect());
         }
+        let index = Writer::open(chain.store.clone()).unwrap();
+        let waiting = BTreeMap::new();
+        let mut inner = Inner { pending: vec![], evidence: vec![], waiting, chain, index };
+        inner.index_all();
         let node = Arc::new(TestNode {
-            identity: identity(&chain),
+            identity: identity(&inner.chain),
             mood,
             bus: Bus::default(),
-            inner: Mutex::new(Inner {
-                pending: vec![],
-                evidence: vec![],
-                waiting: BTreeMap::new(),
-                chain,
-            }),
+            inner: Mutex::new(inner),
         });
         let backend = node.backend();
         let runtime =
@@ -107,6 +111,12 @@ impl Drop for Served {
     }
 }
 
+impl Inner {
+    fn index_all(&mut self) {
+        while self.index.advance().unwrap().is_some() {}
+    }
+}
+
 impl TestNode {
     /// Why a node with this configuration does not start.
     pub fn refuses(config: Config) -> StartError {
@@ -114,6 +124,13 @@ impl TestNode {
         let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
         let started = rpc::start(served.runtime.handle(), served.node.backend(), config);
         started.err().expect("it does not start")
+    }
+
+    /// Decides and executes one more block.
+    pub fn decide(&self, txs: Vec<Tx>) {
+        let inner = &mut *self.inner.lock().unwrap();
+        inner.chain.decide(txs);
+        inner.index_all();
     }
 
     fn backend(self: &Arc<Self>) -> Backend {
@@ -124,13 +141,17 @@ impl TestNode {
             application: Connections::local(application, Arc::default()),
             genesis: Arc::new(inner.chain.genesis.clone()),
             node: Arc::clone(self) as Arc<dyn Node>,
+            search_rows_max: SEARCH_ROWS_MAX,
             bus: self.bus.clone(),
         }
     }
 
     /// Forgets the blocks below a height.
     pub fn prune(&self, below: Height) {
-        self.inner.lock().unwrap().chain.store.prune(below).unwrap();
+        let inner = &mut *self.inner.lock().unwrap();
+        inner.chain.store.prune(below).unwrap();
+        while inner.index.forget(None).unwrap().is_some() {}
+        inner.chain.store.prune(below).unwrap();
     }
 
     /// Decides one more block, which is not executed yet.
@@ -192,6 +213,7 @@ impl Node for TestNode {
             return Ok(checked);
         }
         let (height, outcome) = inner.chain.decide(vec![tx.clone()]);
+        inner.index_all();
         self.bus.executed(height);
         for sender in inner.waiting.remove(&TxHash::of(&tx)).unwrap_or_default() {
             let result = outcome.tx_results[0].clone();

@@ -107,10 +107,14 @@ pub fn date(text: &str) -> Option<Time> {
     if plain { Time::parse_rfc3339(&format!("{text}T00:00:00Z")) } else { None }
 }
 
+/// Most bytes of a moment that is understood.
+const MOMENT_BYTES_MAX: usize = 64;
+
 /// A moment in RFC 3339, `2013-05-03T14:45:00+07:00`. Stricter than RFC 3339, as the reference is:
 /// no small letters, and no leap second.
 pub fn instant(text: &str) -> Option<Time> {
-    let plain = text.bytes().all(|it| it.is_ascii_digit() || b"-T:+Z.".contains(&it));
+    let plain = text.len() <= MOMENT_BYTES_MAX
+        && text.bytes().all(|it| it.is_ascii_digit() || b"-T:+Z.".contains(&it));
     let leap = text.as_bytes().get(17..19) == Some(b"60");
     if plain && !leap { Time::parse_rfc3339(text) } else { None }
 }

@@ -4,6 +4,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+/// Most digits before the point, and after it. What has more is no number here, but text.
+pub const DIGITS_MAX: usize = 128;
+
 /// A number without a sign: digits, and digits after the point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal {
@@ -14,7 +17,8 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// The number that a text begins with, as in `8.5atom`. A sign is none.
+    /// The number that a text begins with, as in `8.5atom`, if it has at most [`DIGITS_MAX`] digits
+    /// on each side of its point. A sign is none.
     /// spec: `libs/pubsub/query/query.go`, `extractNum`.
     pub fn leading(text: &str) -> Option<Self> {
         let (whole, rest) = digits(text);
@@ -22,6 +26,9 @@ impl Decimal {
             return None;
         }
         let fraction = rest.strip_prefix('.').map_or("", |rest| digits(rest).0);
+        if DIGITS_MAX < whole.len().max(fraction.len()) {
+            return None;
+        }
         Some(Self {
             whole: whole.trim_start_matches('0').into(),
             fraction: fraction.trim_end_matches('0').into(),
@@ -101,6 +108,14 @@ mod tests {
             let read = Decimal::leading(text).map(|it| it.to_string());
             assert_eq!(read.as_deref(), number, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_number_has_a_longest_length() {
+        let most = "9".repeat(DIGITS_MAX);
+        assert!(Decimal::leading(&format!("{most}.{most}atom")).is_some());
+        assert_eq!(Decimal::leading(&format!("{most}9.1")), None);
+        assert_eq!(Decimal::leading(&format!("1.{most}9")), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use prost::encoding::{self, DecodeContext, WireType};
 use tendermint_proto::v0_38::abci;
 
 use super::params::{params_update_from_wire, params_update_to_wire};
@@ -40,6 +41,33 @@ pub fn decode_outcome(bytes: &[u8]) -> Result<BlockOutcome, DecodeError> {
         params_update: wire.consensus_param_updates.map(params_update_from_wire).transpose()?,
         app_hash: AppHash(wire.app_hash),
     })
+}
+
+/// Reads what became of one transaction, and skips all else; none if there are not so many.
+///
+/// # Errors
+/// What is wrong with the outcome.
+pub fn decode_tx_result(outcome: &[u8], index: u32) -> Result<Option<TxResult>, DecodeError> {
+    /// Tag of `tx_results` in [`wire::BlockOutcome`].
+    const TX_RESULTS: u32 = 2;
+    let wrong = |error: prost::DecodeError| DecodeError::Protobuf {
+        what: "outcome",
+        reason: error.to_string(),
+    };
+    let mut rest = outcome;
+    let mut passed = 0;
+    while !rest.is_empty() {
+        let (tag, kind) = encoding::decode_key(&mut rest).map_err(wrong)?;
+        if tag == TX_RESULTS && kind == WireType::LengthDelimited && passed == index {
+            let mut result = abci::ExecTxResult::default();
+            encoding::message::merge(kind, &mut result, &mut rest, DecodeContext::default())
+                .map_err(wrong)?;
+            return Ok(Some(tx_result_from_wire(result)));
+        }
+        passed += u32::from(tag == TX_RESULTS);
+        encoding::skip_field(kind, tag, &mut rest, DecodeContext::default()).map_err(wrong)?;
+    }
+    Ok(None)
 }
 
 /// The leaf of a result under [`BlockOutcome::results_hash`]: only what all nodes agree on.
@@ -111,4 +139,29 @@ fn update_from_wire(wire: abci::ValidatorUpdate) -> Result<ValidatorUpdate, Deco
         public_key: public_key_from_wire("outcome.validator_updates.pub_key", wire.pub_key)?,
         power: power("outcome.validator_updates.power", wire.power)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_result_is_read_as_all_are() {
+        let result = |number: u32| {
+            let attribute =
+                EventAttribute { key: "number".to_owned(), value: number.to_string(), index: true };
+            let event = Event { kind: "test".to_owned(), attributes: vec![attribute] };
+            TxResult { code: number, events: vec![event], ..TxResult::default() }
+        };
+        // The first is empty, and so has no bytes but its tag and length.
+        let tx_results = vec![TxResult::default(), result(1), result(300)];
+        let event = Event { kind: "block".to_owned(), attributes: vec![] };
+        let outcome = BlockOutcome { events: vec![event], tx_results, ..BlockOutcome::default() };
+        let bytes = encode_outcome(&outcome);
+        for (index, result) in (0..).zip(&outcome.tx_results) {
+            assert_eq!(decode_tx_result(&bytes, index).as_ref(), Ok(&Some(result.clone())));
+        }
+        assert_eq!(decode_tx_result(&bytes, 3), Ok(None));
+        assert!(decode_tx_result(&bytes[..bytes.len() - 1], 2).is_err());
+    }
 }

@@ -1,8 +1,10 @@
 //! The query language, by tables; cases of the reference's own tests are among them.
 
-use proptest::prelude::*;
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use super::*;
+use proptest::prelude::*;
+use rpc::search::QUERY_BYTES_MAX;
+use rpc::{Query, QueryError, Tags};
 
 #[test]
 fn texts_are_queries_or_not() {
@@ -96,6 +98,9 @@ fn a_fault_is_told_with_its_place() {
         let told = Query::parse(text).expect_err(text).to_string();
         assert_eq!(told, fault, "{text:?}");
     }
+    let digits = "9".repeat(129);
+    let told = Query::parse(&format!("a.b = {digits}")).unwrap_err().to_string();
+    assert_eq!(told, "offset 6: number has too many digits (column 7)");
     let told = Query::parse("a.b 'x' =").unwrap_err().to_string();
     assert_eq!(told, format!("offset 4: got string, wanted {operators} (column 5)"));
 }

@@ -1,0 +1,222 @@
+//! What the writer of the index does through restarts, crashes and pruning.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use storage::index::{Claim, Condition, Hit, Search, SearchError, Subject, Writer};
+use storage::key_value::{Order, Row, Span};
+use storage::schema::Column;
+use storage::{Batch, Durable, KeyValue, Memory, StorageError, Store};
+use types::{BlockOutcome, Event, EventAttribute, Height, TxHash, TxResult};
+
+use crate::chain::{Chain, Decided, tx};
+
+/// An outcome in which each transaction says its number and that it was done, several times.
+fn outcome(txs: u32, repeated: usize) -> BlockOutcome {
+    let result = |number: u32| {
+        let attribute =
+            |key: &str, value: String| EventAttribute { key: key.to_owned(), value, index: true };
+        let attributes =
+            vec![attribute("number", number.to_string()), attribute("done", "yes".to_owned())];
+        let event = Event { kind: "work".to_owned(), attributes };
+        TxResult { events: vec![event; repeated], ..TxResult::default() }
+    };
+    BlockOutcome { tx_results: (0..txs).map(result).collect(), ..BlockOutcome::default() }
+}
+
+fn grow(chain: &mut Chain, store: &Store, txs: u32, repeated: usize) -> Decided {
+    let number = u8::try_from(chain.state.next_height().0).unwrap();
+    let bodies = (0..txs).map(|index| tx(number, 1 + index as usize)).collect();
+    let block = chain.grow_to(bodies, vec![], outcome(txs, repeated));
+    block.keep(store);
+    block
+}
+
+fn store_over(rows: &Arc<Memory>) -> (Store, Chain) {
+    let store = Store::in_memory(Arc::clone(rows)).unwrap();
+    let chain = Chain::new();
+    let mut step = store.step();
+    step.state(&chain.state).unwrap();
+    step.write(Durable::Now).unwrap();
+    (store, chain)
+}
+
+fn is(key: &str, text: &str) -> Condition {
+    Condition { key: key.to_owned(), claim: Claim::Is(text.to_owned()) }
+}
+
+fn searched(store: &Store, conditions: &[Condition]) -> (u64, Vec<Hit>) {
+    let search = Search {
+        subject: Subject::Txs,
+        conditions,
+        order: Order::Ascending,
+        skip: 0,
+        take: 100,
+        rows_max: 10_000,
+    };
+    let found = store.search(&search).unwrap();
+    (found.total, found.hits)
+}
+
+fn hit(height: u64, index: u32) -> Hit {
+    Hit { height: Height(height), index }
+}
+
+fn rows_of(rows: &impl KeyValue) -> Vec<Vec<Row>> {
+    let columns = [Column::Indexed, Column::TxEvents, Column::BlockEvents];
+    let all = |column| rows.scan(column, &Span::all(), Order::Ascending, usize::MAX).unwrap();
+    columns.map(all).into()
+}
+
+/// Rows that take so many writes more, and then fail.
+struct Failing {
+    rows: Arc<Memory>,
+    writes_left: AtomicUsize,
+}
+
+impl KeyValue for Failing {
+    fn read(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        self.rows.read(column, key)
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        span: &Span,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<Row>, StorageError> {
+        self.rows.scan(column, span, order, limit)
+    }
+
+    fn write(&self, batch: Batch, durable: Durable) -> Result<(), StorageError> {
+        let left = self
+            .writes_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left.is_err() {
+            return Err(StorageError::Write { reason: "no space left on device".to_owned() });
+        }
+        self.rows.write(batch, durable)
+    }
+}
+
+#[test]
+fn an_index_that_was_cut_short_anywhere_becomes_the_same() {
+    let whole = Arc::new(Memory::default());
+    let (store, mut chain) = store_over(&whole);
+    let mut writer = Writer::open(store.clone()).unwrap();
+    // More than two batches each.
+    let blocks: Vec<Decided> = (0..3).map(|_| grow(&mut chain, &store, 300, 2)).collect();
+    while writer.advance().unwrap().is_some() {}
+    let expected = rows_of(&*whole);
+    for writes in 0.. {
+        let rows = Arc::new(Memory::default());
+        let (store, _) = store_over(&rows);
+        blocks.iter().for_each(|it| it.keep(&store));
+        let failing = Failing { rows: Arc::clone(&rows), writes_left: AtomicUsize::new(writes) };
+        let failing = Store::over(Arc::new(failing)).unwrap();
+        let indexed = Writer::open(failing).and_then(|mut writer| {
+            while writer.advance()?.is_some() {}
+            Ok(())
+        });
+        let mut writer = Writer::open(store.clone()).unwrap();
+        while writer.advance().unwrap().is_some() {}
+        assert!(rows_of(&*rows) == expected, "after {writes} writes");
+        let (total, _) = searched(&store, &[is("work.done", "yes")]);
+        assert_eq!(total, 900);
+        if indexed.is_ok() {
+            assert!(8 < writes, "the blocks are too small to be cut");
+            return;
+        }
+    }
+}
+
+#[test]
+fn blocks_stay_until_their_events_are_forgotten() {
+    let rows = Arc::new(Memory::default());
+    let (store, mut chain) = store_over(&rows);
+    for _ in 0..10 {
+        grow(&mut chain, &store, 2, 1);
+    }
+    let mut writer = Writer::open(store.clone()).unwrap();
+    for _ in 0..7 {
+        writer.advance().unwrap();
+    }
+    assert_eq!(store.indexed().unwrap(), Some((Height(1), Height(7))));
+    assert_eq!(store.prune(Height(9)).unwrap(), 0, "nothing is forgotten yet");
+    let mut forgotten = 0;
+    while writer.forget(None).unwrap().is_some() {
+        forgotten += 1;
+    }
+    assert_eq!(forgotten, 6, "one stays");
+    assert_eq!(store.prune(Height(9)).unwrap(), 6);
+    assert_eq!(searched(&store, &[is("work.number", "1")]), (1, vec![hit(7, 1)]));
+    while writer.advance().unwrap().is_some() {}
+    while writer.forget(None).unwrap().is_some() {}
+    assert_eq!(store.prune(Height(9)).unwrap(), 2);
+    assert_eq!(store.indexed().unwrap(), Some((Height(9), Height(10))));
+    let numbers = searched(&store, &[is("work.number", "1")]);
+    assert_eq!(numbers, (2, vec![hit(9, 1), hit(10, 1)]));
+    // As many rows as of a chain that began there.
+    let counts: Vec<usize> = rows_of(&*rows).iter().map(Vec::len).collect();
+    assert_eq!(counts, [2, 2 * 2 * 5, 0]);
+}
+
+#[test]
+fn an_index_with_a_gap_begins_anew_where_blocks_begin() {
+    let rows = Arc::new(Memory::default());
+    let (store, mut chain) = store_over(&rows);
+    (0..6).for_each(|_| drop(grow(&mut chain, &store, 1, 1)));
+    let mut writer = Writer::open(store.clone()).unwrap();
+    (0..3).for_each(|_| assert!(writer.advance().unwrap().is_some()));
+    drop(writer);
+    store.abandon_index().unwrap();
+    assert_eq!(store.indexed().unwrap(), None);
+    assert_eq!(searched(&store, &[is("work.done", "yes")]).0, 0);
+    assert_eq!(store.prune(Height(5)).unwrap(), 4, "nobody indexes");
+    let mut writer = Writer::open(store.clone()).unwrap();
+    while writer.advance().unwrap().is_some() {}
+    assert_eq!(store.indexed().unwrap(), Some((Height(5), Height(6))));
+    assert_eq!(searched(&store, &[is("work.done", "yes")]), (2, vec![hit(5, 0), hit(6, 0)]));
+    assert_eq!(rows_of(&*rows)[0].len(), 2);
+}
+
+#[test]
+fn a_transaction_is_found_by_its_hash_before_it_is_indexed() {
+    let rows = Arc::new(Memory::default());
+    let (store, mut chain) = store_over(&rows);
+    let block = grow(&mut chain, &store, 3, 1);
+    let hash = TxHash::of(&block.block.txs[2]).to_string();
+    let named = is("tx.hash", &hash);
+    assert_eq!(searched(&store, &[named.clone()]), (1, vec![hit(1, 2)]));
+    assert_eq!(searched(&store, &[named.clone(), is("work.number", "2")]).0, 0);
+    let mut writer = Writer::open(store.clone()).unwrap();
+    writer.advance().unwrap();
+    assert_eq!(searched(&store, &[named.clone(), is("work.number", "2")]).0, 1);
+    assert_eq!(searched(&store, &[named.clone(), is("work.number", "1")]).0, 0);
+    assert_eq!(searched(&store, &[named, is("tx.height", "2")]).0, 0);
+    assert_eq!(searched(&store, &[is("tx.hash", &"00".repeat(32))]).0, 0);
+}
+
+#[test]
+fn a_search_that_reads_too_much_is_refused_and_a_narrow_one_is_not() {
+    let rows = Arc::new(Memory::default());
+    let (store, mut chain) = store_over(&rows);
+    (0..20).for_each(|_| drop(grow(&mut chain, &store, 100, 1)));
+    let mut writer = Writer::open(store.clone()).unwrap();
+    while writer.advance().unwrap().is_some() {}
+    let contains =
+        Condition { key: "work.done".to_owned(), claim: Claim::Contains("es".to_owned()) };
+    let ask = |conditions: &[Condition]| {
+        let order = Order::Descending;
+        let subject = Subject::Txs;
+        store.search(&Search { subject, conditions, order, skip: 5, take: 30, rows_max: 500 })
+    };
+    let error = ask(&[contains.clone()]).unwrap_err();
+    assert!(matches!(error, SearchError::TooCostly { rows_max: 500 }), "{error}");
+    assert_eq!(ask(&[contains, is("tx.height", "7")]).unwrap().total, 100);
+    // One run of rows answers by itself, however long it is.
+    let found = ask(&[is("work.done", "yes")]).unwrap();
+    assert_eq!((found.total, found.hits.len(), found.hits[0]), (2_000, 30, hit(20, 94)));
+}
