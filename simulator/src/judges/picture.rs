@@ -177,7 +177,8 @@ mod tests {
                 let index = (byzantine.validator_index.0 + 1) % 4;
                 first(it, Vote { validator_index: ValidatorIndex(index), ..byzantine.clone() });
             },
-            &|it| it.proposer = byzantine.validator_address,
+            // It is the strongest's turn, and that is not the weakest.
+            &|it| it.proposer = sample.curves.public(0).address(),
             &|it| it.last_commit = vec![Some(sample.vote(0, (height, round), None))],
             &|it| it.peers[0].peer = PeerId(8),
         ];
