@@ -122,7 +122,11 @@ impl Conversation {
             Message::Binary(bytes) => bytes,
             // The library answers pings by itself.
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => {
+                // The library has put its farewell where the next write takes it along.
+                self.socket.flush().await?;
+                return Err(End::Gone);
+            }
         };
         match self.dispatcher.hear(&text) {
             Heard::Nothing => Ok(()),
