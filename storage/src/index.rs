@@ -21,5 +21,7 @@ mod writer;
 pub use claim::{Claim, Condition, Moment, Relation, Scalar, date, instant};
 pub use decimal::{DIGITS_MAX, Decimal};
 pub use place::{Hit, Subject};
+#[cfg(feature = "rocks")]
+pub(crate) use rows::run_of;
 pub use search::{Found, Search, SearchError};
 pub use writer::Writer;

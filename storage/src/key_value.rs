@@ -25,6 +25,15 @@ pub trait KeyValue: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Row>, StorageError>;
 
+    /// The last row of a span within one run of the index (`index/rows.rs`). Most runs that are
+    /// asked for do not exist: who can tell sooner than by a scan should.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    fn last_in_run(&self, column: Column, span: &Span) -> Result<Option<Row>, StorageError> {
+        Ok(self.scan(column, span, Order::Descending, 1)?.pop())
+    }
+
     /// Writes all of a batch or nothing. With [`Durable::Now`] it, and whatever was written before
     /// it, survives a loss of power once this returns; even if the batch is empty.
     ///

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, Direction, IteratorMode, LogLevel, Options, ReadOptions, WriteBatch,
-    WriteOptions,
+    DBRecoveryMode, Direction, IteratorMode, LogLevel, Options, ReadOptions, SliceTransform,
+    WriteBatch, WriteOptions,
 };
 
 use crate::error::StorageError;
+use crate::index::run_of;
 use crate::key_value::{Batch, Change, Durable, KeyValue, Order, Row, Span};
 use crate::schema::Column;
 
@@ -30,6 +31,8 @@ const LOG_BYTES_MAX: u64 = 128 * MIB as u64;
 const OPEN_FILES_MAX: i32 = 256;
 /// Bits per key in the filters that spare a read for an absent key: one in a hundred is not spared.
 const FILTER_BITS: f64 = 10.0;
+/// The same for runs of the index in memory: its share of the rows' memory.
+const RUN_FILTER_SHARE: f64 = 0.05;
 /// Flushes and compactions at once.
 const BACKGROUND_JOBS: i32 = 2;
 /// RocksDB's own log, for its experts: size of a file and how many are kept.
@@ -53,7 +56,7 @@ impl Rocks {
     pub fn open(folder: &Path) -> Result<Self, StorageError> {
         let cache = Cache::new_lru_cache(CACHE_BYTES);
         let columns = Column::ALL
-            .map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(&cache)));
+            .map(|column| ColumnFamilyDescriptor::new(column.name(), options_of(column, &cache)));
         let db = DB::open_cf_descriptors(&options(), folder, columns)
             .map_err(|error| open_error(folder.to_owned(), &error))?;
         let mut synced = WriteOptions::default();
@@ -82,11 +85,9 @@ impl KeyValue for Rocks {
         if span.to.as_ref().is_some_and(|to| *to <= span.from) {
             return Ok(vec![]);
         }
-        let mut options = ReadOptions::default();
-        options.set_iterate_lower_bound(span.from.clone());
-        if let Some(to) = &span.to {
-            options.set_iterate_upper_bound(to.clone());
-        }
+        let mut options = within(span);
+        // Spans may begin in one run of the index and end in another.
+        options.set_total_order_seek(true);
         let mode = match order {
             Order::Ascending => IteratorMode::From(&span.from, Direction::Forward),
             Order::Descending => IteratorMode::End,
@@ -97,6 +98,15 @@ impl KeyValue for Rocks {
             .map(|row| row.map(|(key, value)| (Bytes::from(key), Bytes::from(value))))
             .collect::<Result<_, _>>()
             .map_err(|error| read_error(column, &error))
+    }
+
+    /// A filter knows of most runs that do not exist.
+    fn last_in_run(&self, column: Column, span: &Span) -> Result<Option<Row>, StorageError> {
+        let mut options = within(span);
+        options.set_prefix_same_as_start(true);
+        let mut rows = self.db.iterator_cf_opt(self.column(column), options, IteratorMode::End);
+        let row = rows.next().transpose().map_err(|error| read_error(column, &error))?;
+        Ok(row.map(|(key, value)| (Bytes::from(key), Bytes::from(value))))
     }
 
     fn write(&self, batch: Batch, durable: Durable) -> Result<(), StorageError> {
@@ -148,13 +158,31 @@ fn options() -> Options {
     options
 }
 
-fn column_options(cache: &Cache) -> Options {
+/// Keys from the beginning of a span to its end.
+fn within(span: &Span) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(span.from.clone());
+    if let Some(to) = &span.to {
+        options.set_iterate_upper_bound(to.clone());
+    }
+    options
+}
+
+fn options_of(column: Column, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     table.set_bloom_filter(FILTER_BITS, false);
     let mut options = Options::default();
+    if let Column::TxEvents | Column::BlockEvents = column {
+        // Nobody asks for a row; the writer asks whether there is a run.
+        table.set_whole_key_filtering(false);
+        let run = |key| run_of(key).unwrap_or_default();
+        let runs = SliceTransform::create("run", run, Some(|key| run_of(key).is_some()));
+        options.set_prefix_extractor(runs);
+        options.set_memtable_prefix_bloom_ratio(RUN_FILTER_SHARE);
+    }
     options.set_block_based_table_factory(&table);
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_write_buffer_size(COLUMN_BUFFER_BYTES);

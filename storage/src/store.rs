@@ -152,6 +152,14 @@ impl Store {
         self.shared.rows.scan(column, span, order, limit)
     }
 
+    pub(crate) fn last_in_run(
+        &self,
+        column: Column,
+        span: &Span,
+    ) -> Result<Option<Row>, StorageError> {
+        self.shared.rows.last_in_run(column, span)
+    }
+
     /// The height of the first or last row of a column whose keys begin with a height.
     pub(crate) fn end(&self, column: Column, order: Order) -> Result<Option<Height>, StorageError> {
         let rows = self.scan(column, &Span::all(), order, 1)?;

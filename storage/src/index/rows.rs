@@ -3,7 +3,7 @@
 //!
 //! | form | key after name and form | value | found by it |
 //! |---|---|---|---|
-//! | `Placed` | place, attribute's number | ordinal, value | `EXISTS`, `CONTAINS`, all of an event |
+//! | `Placed` | place, attribute's number | ordinal, value | `EXISTS`, `CONTAINS`, other claims |
 //! | `Text` | value, place | ordinal | `= 'text'`, times |
 //! | `Number` | the number it begins with, place | ordinal | `= 5`, `> 5` and so on |
 //!
@@ -14,6 +14,8 @@
 
 use bytes::Bytes;
 use types::Hash;
+#[cfg(any(feature = "rocks", test))]
+use types::hash::HASH_BYTES;
 
 use super::decimal::Decimal;
 use super::place::{PLACE_BYTES, Place};
@@ -111,6 +113,38 @@ impl Prefix {
     /// The key of a row of the placed form.
     pub fn placed_key(&self, place: Place, number: u32) -> Vec<u8> {
         [self.bytes.as_slice(), &place.key(), &number.to_be_bytes()].concat()
+    }
+}
+
+/// What a key has in common with all of its run: all but the place. None if it is no key.
+#[cfg(any(feature = "rocks", test))]
+pub(crate) fn run_of(key: &[u8]) -> Option<&[u8]> {
+    const PLACED: u8 = Form::Placed as u8;
+    const TEXT: u8 = Form::Text as u8;
+    const NUMBER: u8 = Form::Number as u8;
+    let name = text_length(key)?;
+    let (form, value) = key.get(name..)?.split_first()?;
+    let length = match *form {
+        PLACED => 0,
+        TEXT => text_length(value)?,
+        // Its length and its end are a byte each.
+        NUMBER => 2 + value.get(1..)?.iter().position(|it| *it == 0)?,
+        _ => return None,
+    };
+    key.get(..name + 1 + length)
+}
+
+/// How long the text is that a key begins with, its end included.
+#[cfg(any(feature = "rocks", test))]
+fn text_length(key: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += key.get(at..)?.iter().position(|it| *it == 0)?;
+        match key.get(at + 1)? {
+            1 => return Some(at + 2),
+            2 => return Some(at + 2 + HASH_BYTES),
+            _ => at += 2,
+        }
     }
 }
 
@@ -248,6 +282,36 @@ mod tests {
             let first = Prefix::text(COLUMN, &name, &a).bytes;
             let second = Prefix::text(COLUMN, &other, &b).bytes;
             prop_assert_eq!(first.starts_with(&second), (&name, &a) == (&other, &b));
+        }
+
+        #[test]
+        fn a_key_knows_its_run(
+            name in "[\\x00-\\x03a]{1,4}",
+            text in "[\\x00-\\x03a]{0,4}|\\PC{500,600}",
+            number in "[0-9]{1,12}(\\.[0-9]{1,3})?",
+            height: u64,
+        ) {
+            let place = Place::first_of(types::Height(height));
+            let number = Decimal::leading(&number).unwrap();
+            let runs = [
+                Prefix::text(COLUMN, &name, &text),
+                Prefix::number(COLUMN, &name, &number),
+            ];
+            for run in runs {
+                let key = run.key(place);
+                prop_assert_eq!(run_of(&key), Some(run.bytes.as_slice()));
+            }
+            let run = Prefix::placed(COLUMN, &name);
+            for key in [run.placed_key(place, 7), run.key(place)] {
+                prop_assert_eq!(run_of(&key), Some(run.bytes.as_slice()));
+            }
+        }
+
+        #[test]
+        fn no_bytes_break_what_looks_for_runs(bytes in proptest::collection::vec(0_u8..5, 0..20)) {
+            if let Some(run) = run_of(&bytes) {
+                prop_assert!(bytes.starts_with(run));
+            }
         }
 
         #[test]

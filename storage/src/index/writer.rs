@@ -14,7 +14,7 @@ use super::decimal::Decimal;
 use super::place::{Hit, Place, Subject};
 use super::rows::{NAME_BYTES_MAX, Prefix, ordinal_of, ordinal_row, placed_row};
 use crate::error::{InRow, StorageError};
-use crate::key_value::{Durable, Order, Span};
+use crate::key_value::{Durable, Span};
 use crate::schema::{Column, INDEX_KEY, IndexRow, IndexedRow, height_key};
 use crate::store::{Step, Store};
 
@@ -111,9 +111,7 @@ impl Writer {
         let Some(range) = self.begun()? else { return Ok(None) };
         let height = Height(range.height).next();
         let Some(outcome) = self.store.outcome(height)? else { return Ok(None) };
-        if TAILS_MAX < self.tails.len() {
-            self.tails.clear();
-        }
+        self.forget_tails();
         let mut batches = Batches::new(self.store.clone());
         let block = Hit { height, index: 0 };
         self.add(Subject::Blocks, block, &outcome.events, &mut batches)?;
@@ -131,6 +129,16 @@ impl Writer {
         batches.step.write(Durable::Later)?;
         self.range = Some(range);
         Ok(Some(height))
+    }
+
+    /// Remembers no more than the ends of runs that are written to again and again.
+    fn forget_tails(&mut self) {
+        if TAILS_MAX < self.tails.len() {
+            self.tails.retain(|_, tail| 1 < tail.ordinal);
+        }
+        if TAILS_MAX < self.tails.len() {
+            self.tails.clear();
+        }
     }
 
     /// The range, which begins with the first block that there is.
@@ -179,8 +187,8 @@ impl Writer {
                 // What a crash has left of this block does not count.
                 let from = prefix.key(Place::first_of(Height(0)));
                 let span = Span::between(from, prefix.key(Place::first_of(hit.height)));
-                let rows = self.store.scan(prefix.column, &span, Order::Descending, 1)?;
-                let ordinal = rows.first().map(|(_, row)| ordinal_of(row)).transpose()?;
+                let row = self.store.last_in_run(prefix.column, &span)?;
+                let ordinal = row.map(|(_, row)| ordinal_of(&row)).transpose()?;
                 entry.insert(Tail { ordinal: ordinal.unwrap_or(0), hit: None })
             }
         };

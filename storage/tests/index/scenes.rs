@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use storage::index::{Claim, Condition, Hit, Search, SearchError, Subject, Writer};
 use storage::key_value::{Order, Row, Span};
+use storage::rocks::Rocks;
 use storage::schema::Column;
 use storage::{Batch, Durable, KeyValue, Memory, StorageError, Store};
 use types::{BlockOutcome, Event, EventAttribute, Height, TxHash, TxResult};
@@ -130,6 +131,29 @@ fn an_index_that_was_cut_short_anywhere_becomes_the_same() {
             return;
         }
     }
+}
+
+#[test]
+fn rows_on_disk_are_those_in_memory() {
+    let (memory, folder) = (Arc::new(Memory::default()), tempfile::tempdir().unwrap());
+    let (store, mut chain) = store_over(&memory);
+    // Runs that grow block by block, and runs of one row; opened anew, rows go to tables.
+    for _ in 0..6 {
+        let block = grow(&mut chain, &store, 40, 1);
+        let rows = Arc::new(Rocks::open(folder.path()).unwrap());
+        let on_disk = Store::over(Arc::<Rocks>::clone(&rows) as Arc<dyn KeyValue>).unwrap();
+        block.keep(&on_disk);
+        for store in [&store, &on_disk] {
+            assert!(Writer::open(store.clone()).unwrap().advance().unwrap().is_some());
+        }
+        assert!(rows_of(&*rows) == rows_of(&*memory));
+    }
+    let rows = Arc::new(Rocks::open(folder.path()).unwrap());
+    let on_disk = Store::over(rows).unwrap();
+    for conditions in [vec![is("work.done", "yes")], vec![is("work.number", "7")]] {
+        assert_eq!(searched(&on_disk, &conditions), searched(&store, &conditions));
+    }
+    assert_eq!(searched(&on_disk, &[is("work.number", "7")]).0, 6);
 }
 
 #[test]

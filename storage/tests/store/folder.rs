@@ -71,7 +71,7 @@ fn store_of_the_first_format_becomes_one_of_the_present() {
     let (options, rows) = (rocksdb::Options::default(), folder.path().join("rows"));
     let names = rocksdb::DB::list_cf(&options, &rows).unwrap();
     let mut rows = rocksdb::DB::open_cf(&options, &rows, names).unwrap();
-    ["indexed", "tx_events", "block_events"].map(|it| rows.drop_cf(it).unwrap());
+    ["indexed", "tx_events", "block_events"].iter().for_each(|it| rows.drop_cf(it).unwrap());
     drop(rows);
     let label = fs::read_to_string(&file).unwrap();
     fs::write(&file, label.replace("format 2", "format 1")).unwrap();
