@@ -41,7 +41,7 @@ struct Shared {
 /// What the node says.
 enum News {
     Executed(Height),
-    Round(RoundNews),
+    Round(Box<RoundNews>),
 }
 
 /// The batches that were told last.
@@ -94,7 +94,7 @@ impl Bus {
     /// Something happened in consensus. Ask [`Bus::listened`] before making it.
     pub fn announce(&self, news: RoundNews) {
         if self.listened() {
-            self.push(News::Round(news));
+            self.push(News::Round(Box::new(news)));
         }
     }
 
@@ -146,7 +146,7 @@ impl Bus {
             let news = self.0.news.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             match news {
                 Some(News::Executed(height)) => last = self.tell_blocks(&store, last, height).await,
-                Some(News::Round(news)) => self.keep(Batch::of_round(news, &store)),
+                Some(News::Round(news)) => self.keep(Batch::of_round(*news, &store)),
                 None => {
                     if self.listened() {
                         let height = *self.0.executed.borrow();
