@@ -16,8 +16,8 @@ pub fn document(version: &str) -> Value {
         "info": {
             "title": "Lockstep RPC",
             "version": version,
-            "description": "CometBFT's JSON-RPC. The same methods are called by POST of JSON-RPC 2.0 \
-                            to /, and by websocket at /websocket, which has subscriptions besides.",
+            "description": "CometBFT's JSON-RPC. The same methods are called by POST of JSON-RPC \
+                            2.0 to /, and by websocket at /websocket, which has subscriptions too.",
         },
         "paths": paths,
         "components": {"schemas": {"Answer": answer(), "Failure": failure(), "Error": error()}},

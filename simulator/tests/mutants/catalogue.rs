@@ -202,8 +202,8 @@ pub const MUTANTS: [Mutant; 25] = [
         hunts: &[found_alone("wiped voter", "liveness")],
         edits: &[Edit {
             file: "consensus/src/height/receiving.rs",
-            find: "        if counted && !self.is_mine(&vote) && !self.is_decided() {\n",
-            replace: "        if !LIVE && counted && !self.is_mine(&vote) && !self.is_decided() {\n",
+            find: "if counted && !self.is_mine(&vote) && !self.is_decided() {\n",
+            replace: "if !LIVE && counted && !self.is_mine(&vote) && !self.is_decided() {\n",
         }],
     },
     Mutant {
