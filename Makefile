@@ -13,7 +13,7 @@ endif
 CARGO_FLAGS := --release --locked
 LOCKSTEP := $(CARGO_TARGET_DIR)/release/lockstep
 
-.PHONY: up build test test-mixed night lint fmt bench setup clean-network
+.PHONY: up build test test-mixed night coverage lint fmt bench setup clean-network
 
 ## up: four validators on this machine, their RPC and explorer URLs, until Ctrl-C
 up: build
@@ -37,6 +37,10 @@ test-mixed: build
 night: build
 	LOCKSTEP=$(LOCKSTEP) HOURS=$(or $(HOURS),8) sh scripts/night.sh
 	TWINS=all cargo test $(CARGO_FLAGS) -p simulator --test twins
+
+## coverage: how much of consensus the simulator runs, by file; fails below 90 % of the lines
+coverage:
+	sh scripts/coverage.sh
 
 ## lint: format and clippy, warnings are errors
 lint: setup

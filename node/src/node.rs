@@ -200,7 +200,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         chain_id: prepared.genesis.chain_id.clone(),
         memory: SharedMemory::default(),
     };
-    let rpc = open_rpc(config, &prepared, backend, rpc_runtime)
+    let rpc = open_rpc(options, &prepared, backend, rpc_runtime)
         .map_err(|error| in_config(options, "rpc.laddr", &error))?;
     let watched = Sources {
         signer_syncs: prepared.signer.as_ref().map(Signer::syncs),
@@ -312,7 +312,7 @@ fn open_index(
 }
 
 fn open_rpc(
-    config: &Config,
+    options: &Options,
     prepared: &Prepared,
     node: NodeBackend,
     runtime: &Runtime,
@@ -323,9 +323,9 @@ fn open_rpc(
         genesis: Arc::clone(&prepared.genesis),
         bus: node.events.bus().clone(),
         node: Arc::new(node),
-        search_rows_max: config.lockstep.search_rows_max,
+        search_rows_max: options.config.lockstep.search_rows_max,
     };
-    let server = rpc::start(runtime.handle(), backend, config.rpc())?;
+    let server = rpc::start(runtime.handle(), backend, options.config.rpc(&options.home))?;
     tracing::info!(address = %server.address(), "RPC is up");
     Ok(server)
 }

@@ -1,9 +1,10 @@
 //! The way of an event from the node to those who listen.
 //!
-//! The node only says that a block was executed: what there is to tell of it is read from the store,
-//! and only if somebody listens, so that no subscriber can hold up the chain, and events of a block
-//! can be told again at any time ([`crate::stream`]). Listeners read the latest events, which are
-//! kept once for all of them; who falls behind what is kept has missed some, and is told so.
+//! The node only says that a block was executed: what there is to tell of it is read from the
+//! store, and only if somebody listens, so that no subscriber can hold up the chain, and events of
+//! a block can be told again at any time ([`crate::stream`]). Listeners read the latest events,
+//! which are kept once for all of them; who falls behind what is kept has missed some, and is told
+//! so.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -40,7 +41,7 @@ struct Shared {
 /// What the node says.
 enum News {
     Executed(Height),
-    Round(RoundNews),
+    Round(Box<RoundNews>),
 }
 
 /// The batches that were told last.
@@ -93,7 +94,7 @@ impl Bus {
     /// Something happened in consensus. Ask [`Bus::listened`] before making it.
     pub fn announce(&self, news: RoundNews) {
         if self.listened() {
-            self.push(News::Round(news));
+            self.push(News::Round(Box::new(news)));
         }
     }
 
@@ -145,7 +146,7 @@ impl Bus {
             let news = self.0.news.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             match news {
                 Some(News::Executed(height)) => last = self.tell_blocks(&store, last, height).await,
-                Some(News::Round(news)) => self.keep(Batch::of_round(news, &store)),
+                Some(News::Round(news)) => self.keep(Batch::of_round(*news, &store)),
                 None => {
                     if self.listened() {
                         let height = *self.0.executed.borrow();

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::tls::TlsFiles;
+
 /// Knobs of the RPC. The reference's names and defaults (`[rpc]` of config.toml).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where to listen. Default: 127.0.0.1:26657.
     pub listen: SocketAddr,
+    /// Certificate and key for HTTPS. Default: none, which is plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Most connections at a time; more wait. Default: 900.
     pub connections_max: usize,
     /// Most requests in a batch. Default: 10.
@@ -46,6 +50,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 26657)),
+            tls: None,
             connections_max: 900,
             batch_max: 10,
             body_bytes_max: 1_000_000,

@@ -77,7 +77,7 @@ pub enum RoundEvent {
     /// The votes did not come in time.
     TimeoutWait,
     /// A vote was counted.
-    Vote(Vote),
+    Vote(Box<Vote>),
 }
 
 impl RoundEvent {
@@ -113,7 +113,7 @@ enum Subject {
     NewEvidence(Arc<Executed>, usize),
     Tx(Arc<Executed>, usize),
     ValidatorSetUpdates(Arc<Executed>),
-    Round(RoundNews, ValidatorIndex),
+    Round(Box<RoundNews>, ValidatorIndex),
 }
 
 impl Event {
@@ -234,7 +234,7 @@ impl Batch {
             _ => ValidatorIndex(0),
         };
         let name = news.what.name();
-        let event = Event::new(name, Tags::new(), Subject::Round(news, proposer));
+        let event = Event::new(name, Tags::new(), Subject::Round(Box::new(news), proposer));
         Self::new(vec![event], None, EVENT_BYTES * BYTES_FACTOR)
     }
 

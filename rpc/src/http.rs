@@ -1,5 +1,6 @@
 //! What a request of HTTP becomes: a call by URI, a body of JSON-RPC, or a page.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -24,7 +25,7 @@ use crate::routes::{Call, ROUTES, Route, find};
 use crate::server::Place;
 use crate::subscribe::Hall;
 use crate::websocket::{Conversation, Manners};
-use crate::{explorer, stream};
+use crate::{explorer, openapi, stream};
 
 /// When an answer was given, in whole seconds since 1970.
 const SERVER_TIME: HeaderName = HeaderName::from_static("x-server-time");
@@ -38,7 +39,12 @@ struct Desk {
     hall: Hall,
     sockets: Sockets,
     store: Store,
+    document: Document,
 }
+
+/// The OpenAPI document.
+#[derive(Clone)]
+struct Document(Arc<serde_json::Value>);
 
 /// What holds for each websocket.
 #[derive(Clone, Copy)]
@@ -57,6 +63,7 @@ pub fn router(backend: Backend, config: &Config) -> Router {
     };
     let desk = Desk {
         store: backend.store.clone(),
+        document: Document(Arc::new(openapi::document(&backend.node.identity().lockstep_version))),
         hall: Hall::new(backend.bus.clone(), config),
         dispatcher: Dispatcher::new(backend, config),
         sockets: Sockets { message_bytes_max: config.body_bytes_max, manners },
@@ -65,6 +72,7 @@ pub fn router(backend: Backend, config: &Config) -> Router {
         .route("/", get(list).post(call))
         .route("/websocket", get(websocket))
         .route("/v1/events", get(stream::events))
+        .route("/v1/openapi.json", get(describe))
         .route("/{method}", get(uri).post(uri))
         .with_state(desk)
         .merge(explorer::router())
@@ -115,6 +123,11 @@ async fn call(
             (rejection.status(), Json(response)).into_response()
         }
     }
+}
+
+/// `/v1/openapi.json`: the API for machines.
+async fn describe(State(document): State<Document>) -> Response {
+    Json(&*document.0).into_response()
 }
 
 /// `/websocket`: the connection becomes one, and keeps its place until it ends.
@@ -197,7 +210,8 @@ async fn list(headers: HeaderMap) -> Response {
         let names: Vec<_> = route.params.iter().map(|it| format!("{}=_", it.name)).collect();
         text.push_str(&link(&format!("//{host}/{}?{}", route.name, names.join("&amp;"))));
     }
-    text.push_str("<br><a href=\"/explorer\">Explorer</a></body></html>");
+    text.push_str("<br><a href=\"/v1/openapi.json\">OpenAPI</a> ");
+    text.push_str("<a href=\"/explorer\">Explorer</a></body></html>");
     Html(text).into_response()
 }
 

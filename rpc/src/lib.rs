@@ -1,8 +1,8 @@
 //! JSON-RPC in CometBFT's v0.38 dialect, over URI GET, POST and websocket.
 //!
 //! Reading order: the table of routes, what a request becomes on its way (`server`, `http`,
-//! `dispatch`, `params`), the families of routes, the way of an event (`events`, `bus`, `subscribe`,
-//! `websocket`, `stream`), the JSON shapes, and the explorer.
+//! `dispatch`, `params`), the families of routes, the way of an event (`events`, `bus`,
+//! `subscribe`, `websocket`, `stream`), the JSON shapes, and the explorer.
 
 pub mod backend;
 pub mod config;
@@ -11,11 +11,13 @@ pub mod routes;
 pub mod dispatch;
 pub mod error;
 mod http;
+mod openapi;
 pub mod page;
 pub mod params;
 mod patient;
 pub mod quotes;
 pub mod server;
+pub mod tls;
 
 pub mod blocks;
 pub mod consensus;
@@ -41,3 +43,4 @@ pub use bus::Bus;
 pub use config::Config;
 pub use search::{Query, QueryError, Tags};
 pub use server::{Server, StartError, start};
+pub use tls::TlsFiles;

@@ -33,11 +33,19 @@ pub struct Param {
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
+    /// Whether a call without it makes no sense.
+    pub required: bool,
 }
 
 /// Shorthand for the table of routes.
 pub const fn param(name: &'static str, kind: Kind) -> Param {
-    Param { name, kind }
+    Param { name, kind, required: false }
+}
+
+/// A parameter without which a call makes no sense. That is for readers: what is missing is read as
+/// empty, as in the reference, and the method finds nothing.
+pub const fn required(name: &'static str, kind: Kind) -> Param {
+    Param { name, kind, required: true }
 }
 
 /// A parameter's value after reading.
@@ -283,7 +291,8 @@ impl Kind {
         }
     }
 
-    fn in_uri(self) -> &'static str {
+    /// How it is written in a URI.
+    pub fn in_uri(self) -> &'static str {
         match self {
             Kind::Int | Kind::Bool | Kind::Json => self.in_json(),
             Kind::Text => "text in quotes, such as \"a\"",

@@ -2,13 +2,15 @@
 
 use crate::backend::Backend;
 use crate::error::Answer;
-use crate::params::{Arguments, Kind, Param, param};
+use crate::params::{Arguments, Kind, Param, param, required};
 use crate::{blocks, consensus, evidence, query, status, txs};
 
 /// A method.
 pub struct Route {
     /// Its name, which is also its path.
     pub name: &'static str,
+    /// What it is for, in a line.
+    pub summary: &'static str,
     /// Its parameters, in the order of positional calls.
     pub params: &'static [Param],
     /// What answers.
@@ -53,89 +55,112 @@ pub enum Listening {
 }
 
 const HEIGHT: &[Param] = &[param("height", Kind::Int)];
-const HASH: &[Param] = &[param("hash", Kind::Bytes)];
-const TX: &[Param] = &[param("tx", Kind::Bytes)];
+const HASH: &[Param] = &[required("hash", Kind::Bytes)];
+const TX: &[Param] = &[required("tx", Kind::Bytes)];
 const PAGED: &[Param] =
     &[param("height", Kind::Int), param("page", Kind::Int), param("per_page", Kind::Int)];
-
-const QUERY: &[Param] = &[param("query", Kind::Text)];
+const QUERY: &[Param] = &[required("query", Kind::Text)];
 
 type Read = fn(&Backend, &Arguments) -> Answer;
 
+impl Route {
+    const fn new(name: &'static str, params: &'static [Param], call: Call) -> Self {
+        Self { name, summary: "", params, call, lasts: Lasts::Never }
+    }
+
+    const fn says(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+}
+
 const fn read(name: &'static str, params: &'static [Param], call: Read) -> Route {
-    Route { name, params, call: Call::Read(call), lasts: Lasts::Never }
+    Route::new(name, params, Call::Read(call))
 }
 
 const fn at_height(name: &'static str, params: &'static [Param], call: Read) -> Route {
-    Route { name, params, call: Call::Read(call), lasts: Lasts::AtHeight }
+    Route { lasts: Lasts::AtHeight, ..Route::new(name, params, Call::Read(call)) }
 }
 
 const fn always(name: &'static str, params: &'static [Param], call: Read) -> Route {
-    Route { name, params, call: Call::Read(call), lasts: Lasts::Always }
+    Route { lasts: Lasts::Always, ..Route::new(name, params, Call::Read(call)) }
 }
 
 const fn listening(name: &'static str, params: &'static [Param], what: Listening) -> Route {
-    Route { name, params, call: Call::Listening(what), lasts: Lasts::Never }
+    Route::new(name, params, Call::Listening(what))
 }
 
 /// Names and order of parameters are the reference's. spec: `rpc/core/routes.go`.
 pub static ROUTES: &[Route] = &[
-    listening("subscribe", QUERY, Listening::Subscribe),
-    listening("unsubscribe", QUERY, Listening::Unsubscribe),
-    listening("unsubscribe_all", &[], Listening::UnsubscribeAll),
-    read("health", &[], status::health),
-    read("status", &[], status::status),
-    read("net_info", &[], status::network),
+    listening("subscribe", QUERY, Listening::Subscribe)
+        .says("Sends every event that a query asks for, from now on"),
+    listening("unsubscribe", QUERY, Listening::Unsubscribe).says("Ends one subscription"),
+    listening("unsubscribe_all", &[], Listening::UnsubscribeAll)
+        .says("Ends all of the client's subscriptions"),
+    read("health", &[], status::health).says("That the node answers"),
+    read("status", &[], status::status)
+        .says("Who the node is, how far it is, and whether it votes"),
+    read("net_info", &[], status::network).says("Who is connected"),
     read(
         "blockchain",
         &[param("minHeight", Kind::Int), param("maxHeight", Kind::Int)],
         blocks::blockchain,
-    ),
-    always("genesis", &[], status::genesis),
-    always("genesis_chunked", &[param("chunk", Kind::Int)], status::genesis_chunked),
-    at_height("block", HEIGHT, blocks::block),
-    read("block_by_hash", HASH, blocks::block_by_hash),
-    at_height("block_results", HEIGHT, blocks::block_results),
-    at_height("commit", HEIGHT, blocks::commit),
-    at_height("header", HEIGHT, blocks::header),
-    read("header_by_hash", &[param("hash", Kind::Hex)], blocks::header_by_hash),
-    read("check_tx", TX, query::check_tx),
-    always("tx", &[param("hash", Kind::Bytes), param("prove", Kind::Bool)], txs::tx),
+    )
+    .says("Up to 20 headers of a range of heights, the latest first"),
+    always("genesis", &[], status::genesis).says("How the chain began"),
+    always("genesis_chunked", &[param("chunk", Kind::Int)], status::genesis_chunked)
+        .says("How the chain began, in pieces of 16 MiB"),
+    at_height("block", HEIGHT, blocks::block).says("A block by height"),
+    read("block_by_hash", HASH, blocks::block_by_hash).says("A block by its hash"),
+    at_height("block_results", HEIGHT, blocks::block_results)
+        .says("What came of executing a block"),
+    at_height("commit", HEIGHT, blocks::commit).says("A header, and the commit that decided it"),
+    at_height("header", HEIGHT, blocks::header).says("A header by height"),
+    read("header_by_hash", &[required("hash", Kind::Hex)], blocks::header_by_hash)
+        .says("A header by its hash"),
+    read("check_tx", TX, query::check_tx)
+        .says("Asks the application about a transaction, and keeps nothing"),
+    always("tx", &[required("hash", Kind::Bytes), param("prove", Kind::Bool)], txs::tx)
+        .says("A transaction by its hash, with a proof that its block has it"),
     read(
         "tx_search",
         &[
-            param("query", Kind::Text),
+            required("query", Kind::Text),
             param("prove", Kind::Bool),
             param("page", Kind::Int),
             param("per_page", Kind::Int),
             param("order_by", Kind::Text),
         ],
         txs::tx_search,
-    ),
+    )
+    .says("The transactions that a query asks for, in pages"),
     read(
         "block_search",
         &[
-            param("query", Kind::Text),
+            required("query", Kind::Text),
             param("page", Kind::Int),
             param("per_page", Kind::Int),
             param("order_by", Kind::Text),
         ],
         blocks::block_search,
-    ),
-    at_height("validators", PAGED, consensus::validators),
-    read("dump_consensus_state", &[], consensus::dump_consensus_state),
-    read("consensus_state", &[], consensus::consensus_state),
-    at_height("consensus_params", HEIGHT, consensus::consensus_params),
-    read("unconfirmed_txs", &[param("limit", Kind::Int)], txs::unconfirmed_txs),
-    read("num_unconfirmed_txs", &[], txs::num_unconfirmed_txs),
-    Route {
-        name: "broadcast_tx_commit",
-        params: TX,
-        call: Call::UntilExecuted,
-        lasts: Lasts::Never,
-    },
-    read("broadcast_tx_sync", TX, txs::broadcast_tx_sync),
-    read("broadcast_tx_async", TX, txs::broadcast_tx_async),
+    )
+    .says("The blocks that a query asks for, in pages"),
+    at_height("validators", PAGED, consensus::validators).says("The validators of a height"),
+    read("dump_consensus_state", &[], consensus::dump_consensus_state)
+        .says("Where consensus stands, in full, and what is known of each peer"),
+    read("consensus_state", &[], consensus::consensus_state)
+        .says("Where consensus stands, in short"),
+    at_height("consensus_params", HEIGHT, consensus::consensus_params)
+        .says("The consensus parameters of a height"),
+    read("unconfirmed_txs", &[param("limit", Kind::Int)], txs::unconfirmed_txs)
+        .says("The first transactions that wait for a block"),
+    read("num_unconfirmed_txs", &[], txs::num_unconfirmed_txs)
+        .says("How many transactions wait for a block"),
+    Route::new("broadcast_tx_commit", TX, Call::UntilExecuted)
+        .says("Takes a transaction, and waits for the block that executes it"),
+    read("broadcast_tx_sync", TX, txs::broadcast_tx_sync)
+        .says("Takes a transaction, and says what CheckTx said"),
+    read("broadcast_tx_async", TX, txs::broadcast_tx_async)
+        .says("Takes a transaction without waiting for CheckTx"),
     read(
         "abci_query",
         &[
@@ -145,9 +170,11 @@ pub static ROUTES: &[Route] = &[
             param("prove", Kind::Bool),
         ],
         query::abci_query,
-    ),
-    read("abci_info", &[], query::application),
-    read("broadcast_evidence", &[param("evidence", Kind::Json)], evidence::broadcast_evidence),
+    )
+    .says("Asks the application something"),
+    read("abci_info", &[], query::application).says("What the application says of itself"),
+    read("broadcast_evidence", &[required("evidence", Kind::Json)], evidence::broadcast_evidence)
+        .says("Takes evidence of misbehaviour, and has it put into a block"),
 ];
 
 /// The route of this name.

@@ -14,9 +14,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use storage::StorageError;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -26,6 +28,7 @@ use crate::config::Config;
 use crate::http::router;
 use crate::patient::Patient;
 use crate::quotes::Escaping;
+use crate::tls::{self, TlsError};
 
 /// How long open requests may take to end when the server stops.
 const STOP_TIME_MAX: Duration = Duration::from_millis(500);
@@ -43,6 +46,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// There can be no HTTPS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The store cannot say where the chain stands.
     #[error(transparent)]
     Store(#[from] StorageError),
@@ -74,11 +80,13 @@ impl Server {
 /// Listens, and serves on `runtime`, which should not be the one that consensus needs.
 ///
 /// # Errors
-/// If the address is in use or not ours, or the store cannot be read.
+/// If the address is in use or not ours, the certificate cannot be used, or the store cannot be
+/// read.
 pub fn start(runtime: &Handle, backend: Backend, config: Config) -> Result<Server, StartError> {
     let address = config.listen;
     let failed = |source| StartError::Listen { address, source };
     backend.bus.begin(&backend.store)?;
+    let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let _inside = runtime.enter();
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -90,19 +98,22 @@ pub fn start(runtime: &Handle, backend: Backend, config: Config) -> Result<Serve
     let telling = backend.bus.clone().tell(backend.store.clone(), config.subscription_buffer);
     let until_stop = stop.clone();
     tasks.spawn_on(async move { until_stop.run_until_cancelled(telling).await }, runtime);
-    let router = router(backend, &config);
-    tasks.spawn_on(accept(listener, router, config, stop, tasks.clone()), runtime);
+    let door = Door { router: router(backend, &config), config, tls };
+    tasks.spawn_on(accept(listener, door, stop, tasks.clone()), runtime);
     Ok(server)
 }
 
-async fn accept(
-    listener: TcpListener,
+/// What every connection goes through.
+#[derive(Clone)]
+struct Door {
     router: Router,
     config: Config,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
-    let places = Arc::new(Semaphore::new(config.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
+    tls: Option<TlsAcceptor>,
+}
+
+async fn accept(listener: TcpListener, door: Door, stop: CancellationToken, tasks: TaskTracker) {
+    let connections_max = door.config.connections_max;
+    let places = Arc::new(Semaphore::new(connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => {
@@ -123,9 +134,9 @@ async fn accept(
                 continue;
             }
         };
-        let (router, config) = (router.clone(), config.clone());
+        let door = door.clone();
         let place = Place { permit: Arc::new(place), stop: stop.clone() };
-        tasks.spawn(async move { serve(stream, router, &config, place).await });
+        tasks.spawn(async move { door.admit(stream, place).await });
     }
 }
 
@@ -138,18 +149,34 @@ pub struct Place {
     pub stop: CancellationToken,
 }
 
-async fn serve(stream: TcpStream, router: Router, config: &Config, place: Place) {
-    let first_word = stream.readable();
-    if !matches!(tokio::time::timeout(config.read_timeout, first_word).await, Ok(Ok(()))) {
-        return;
+impl Door {
+    async fn admit(self, stream: TcpStream, place: Place) {
+        let patience = self.config.read_timeout;
+        if !matches!(tokio::time::timeout(patience, stream.readable()).await, Ok(Ok(()))) {
+            return;
+        }
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(target: "rpc", %error, "a connection was gone at once");
+            return;
+        }
+        let Some(tls) = self.tls else {
+            return serve(stream, self.router, &self.config, place).await;
+        };
+        match tokio::time::timeout(patience, tls.accept(stream)).await {
+            Ok(Ok(stream)) => serve(stream, self.router, &self.config, place).await,
+            Ok(Err(error)) => tracing::debug!(target: "rpc", %error, "a connection without TLS"),
+            Err(_) => tracing::debug!(target: "rpc", "a connection was too slow for TLS"),
+        }
     }
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(target: "rpc", %error, "a connection was gone at once");
-        return;
-    }
+}
+
+async fn serve<S>(stream: S, router: Router, config: &Config, place: Place)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let stream = Patient::new(stream, config.write_timeout);
     let stop = place.stop.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let answering = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(place.clone());
         router.clone().oneshot(request)
     });
@@ -157,7 +184,7 @@ async fn serve(stream: TcpStream, router: Router, config: &Config, place: Place)
         .timer(TokioTimer::new())
         .header_read_timeout(config.read_timeout)
         .max_buf_size(config.header_bytes_max.max(HEADER_BYTES_MIN))
-        .serve_connection(TokioIo::new(Escaping::new(stream)), service)
+        .serve_connection(TokioIo::new(Escaping::new(stream)), answering)
         .with_upgrades();
     tokio::pin!(connection);
     tokio::select! {

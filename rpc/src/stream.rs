@@ -31,7 +31,7 @@ use crate::subscribe::{Hall, query_of};
 pub struct Asked {
     /// Which events; all if it is missing.
     query: Option<String>,
-    /// The first that is wanted, `HEIGHT` or `HEIGHT.INDEX`; the next that happens if it is missing.
+    /// The first that is wanted, `HEIGHT` or `HEIGHT.INDEX`; the next to happen if it is missing.
     from: Option<String>,
 }
 

@@ -2,9 +2,9 @@
 //! spec: `rpc/jsonrpc/server/ws_handler.go`.
 //!
 //! Requests are answered one after the other, in order, as in the reference; events go out between
-//! them, also while a `broadcast_tx_commit` waits. Nobody waits for a client that does not read: its
-//! socket fails after `write_timeout` ([`crate::patient`]), and what it misses meanwhile ends its
-//! subscriptions with an error that says so.
+//! them, also while a `broadcast_tx_commit` waits. Nobody waits for a client that does not read:
+//! its socket fails after `write_timeout` ([`crate::patient`]), and what it misses meanwhile ends
+//! its subscriptions with an error that says so.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -122,7 +122,11 @@ impl Conversation {
             Message::Binary(bytes) => bytes,
             // The library answers pings by itself.
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => {
+                // The library has put its farewell where the next write takes it along.
+                self.socket.flush().await?;
+                return Err(End::Gone);
+            }
         };
         match self.dispatcher.hear(&text) {
             Heard::Nothing => Ok(()),

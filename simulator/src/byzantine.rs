@@ -89,6 +89,9 @@ pub struct Adversary {
     /// Whose votes were answered with their like.
     echoed: BTreeSet<(usize, Place, VoteKind)>,
     floods: u32,
+    /// Who was sent a block that it had not asked for: more of them end in a ban, and nobody would
+    /// ever ask.
+    forced: BTreeSet<usize>,
     /// How long others wait for a block that they asked for, in milliseconds.
     patience_ms: u64,
 }
@@ -116,6 +119,7 @@ impl Adversary {
             schemes: BTreeMap::new(),
             echoed: BTreeSet::new(),
             floods: 0,
+            forced: BTreeSet::new(),
             patience_ms: plan.waits.catch_up,
         })
     }

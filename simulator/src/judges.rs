@@ -1,5 +1,5 @@
 //! Who looks on. A judge sees what crosses the wire, what is signed, what applications answer and
-//! what disks hold, and never asks a replica for its opinion. The first failure ends the run.
+//! what disks hold, and takes no replica's word for anything. The first failure ends the run.
 //!
 //! `standing.rs` says who can be held to the protocol, `chain.rs` and `committee.rs` what the next
 //! block must say; each further module is a judge. docs/RELIABILITY.md says what each would have
@@ -18,6 +18,7 @@ mod durability;
 mod evidence;
 mod history;
 mod liveness;
+mod picture;
 mod signatures;
 mod transactions;
 mod validity;
@@ -29,11 +30,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use consensus::snapshot::Snapshot;
 use consensus::{Decided, Input, Output, SignRequest};
 use types::{
     BlockOutcome, Evidence, Genesis, Height, Message, Offence, PublicKey, Tx, Vote, VoteKind,
 };
 
+use crate::curves::Curves;
 use crate::moment::Moment;
 use crate::plan::Plan;
 use crate::report::Failure;
@@ -46,6 +49,8 @@ use commits::Commits;
 use durability::Durability;
 use evidence::Accusations;
 use liveness::{Liveness, Progress};
+pub use picture::Known;
+use picture::Pictures;
 use signatures::Signatures;
 use standing::Standing;
 use transactions::{Client, Transactions};
@@ -70,6 +75,7 @@ pub struct Judges {
     validity: Validity,
     commits: Commits,
     signatures: Signatures,
+    pictures: Pictures,
     durability: Durability,
     records: Records,
     accusations: Accusations,
@@ -86,6 +92,7 @@ impl Judges {
     pub fn new(plan: &Plan, genesis: &Genesis) -> Self {
         let standing = Standing::new(plan);
         let liveness = Liveness::new(plan, genesis, &standing);
+        let curves = Curves::new(plan.keys_count(), plan.real_signatures);
         let addresses = (0..standing.count()).map(|member| standing.address(member));
         Self {
             failure: None,
@@ -97,6 +104,7 @@ impl Judges {
             validity: Validity::default(),
             commits: Commits::new(plan.real_signatures),
             signatures: Signatures::default(),
+            pictures: Pictures::new((0..plan.keys_count()).map(|key| curves.public(key))),
             durability: Durability::new(addresses),
             records: Records::default(),
             accusations: Accusations::new(plan, liveness.travels()),
@@ -366,6 +374,16 @@ impl Judges {
         if !self.standing.is_honest_key(&voter) {
             self.accusations.heard(member, here, vote);
         }
+    }
+
+    /// A member's replica shows this of itself.
+    pub fn pictured(&mut self, member: usize, known: Known<'_>, shown: &Snapshot) {
+        if !self.is_honest(member) || self.forked {
+            return;
+        }
+        let who = (&self.standing, &self.signatures);
+        let verdict = self.pictures.taken(known, &self.chain, who, shown);
+        self.hold("picture", verdict.map_err(|what| format!("{member} {what}")));
     }
 
     /// A member holds something against a peer.

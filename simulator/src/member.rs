@@ -488,11 +488,11 @@ fn config(plan: &Plan) -> Config {
         precommit: ms(waits.precommit),
         precommit_delta: ms(waits.delta),
         commit: ms(waits.commit),
+        skip_commit: waits.skip_commit,
         gossip: ms(waits.gossip),
         relay: ms(waits.relay),
         catch_up: ms(waits.catch_up),
         create_empty_blocks: empty_blocks_ms.is_some(),
         create_empty_blocks_interval: ms(empty_blocks_ms.unwrap_or(0)),
-        ..Config::default()
     }
 }

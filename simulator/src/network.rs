@@ -243,8 +243,8 @@ impl Network {
         at.after_nanos(late)
     }
 
-    fn link(&self, from: usize, to: usize) -> LinkState {
-        self.links[from * self.count + to]
+    fn link(&self, from: usize, to: usize) -> &LinkState {
+        &self.links[from * self.count + to]
     }
 
     fn link_mut(&mut self, from: usize, to: usize) -> &mut LinkState {

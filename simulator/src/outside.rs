@@ -192,6 +192,7 @@ impl Outside {
     /// A member holds something against a peer, as the node's network counts it.
     pub fn penalise(&mut self, member: usize, peer: usize, offence: Offence, reason: &str) {
         self.judges.blamed(member, peer, offence, reason);
+        self.tell(|| format!("n{member} blames n{peer}: {reason}"));
         let link = (member, peer);
         if self.network.scores.add(link, offence, self.now) && self.network.scores.ban(link) {
             self.judges.banned(member, peer);

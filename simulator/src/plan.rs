@@ -119,6 +119,9 @@ pub struct WaitsPlan {
     pub delta: u64,
     /// After a decision.
     pub commit: u64,
+    /// Not so long, once all have precommitted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_commit: bool,
     /// Until what may have been lost is offered again.
     pub gossip: u64,
     /// Until what others made is relayed.
@@ -163,6 +166,7 @@ impl Plan {
                 precommit: 1000,
                 delta: 500,
                 commit: 0,
+                skip_commit: false,
                 gossip: 500,
                 relay: 50,
                 catch_up: 5000,

@@ -45,30 +45,45 @@ pub struct Report {
 /// Most facts of one thing that happened.
 const FACTS_MAX: usize = 7;
 
+/// Bytes of a history that are hashed together: the hasher does several times as many at once, if
+/// they are many.
+const TOGETHER: usize = 16 * 1024;
+
 /// A digest of a history, as it grows.
 #[derive(Clone, Debug, Default)]
-pub struct Digest(blake3::Hasher);
+pub struct Digest {
+    hasher: blake3::Hasher,
+    /// What has happened and is not hashed yet.
+    waiting: Vec<u8>,
+}
 
 impl Digest {
     /// Something happened.
     pub fn add(&mut self, at: Moment, facts: &[u64]) {
-        // Put together first: the hasher is slow at many short pieces.
         let mut bytes = [0; 8 * (1 + FACTS_MAX)];
         let count = 1 + facts.len();
         for (place, fact) in bytes.chunks_exact_mut(8).zip([at.0].iter().chain(facts)) {
             place.copy_from_slice(&fact.to_le_bytes());
         }
-        self.0.update(&bytes[..8 * count]);
+        self.take(&bytes[..8 * count]);
     }
 
     /// A whole history is part of a greater one.
     pub fn join(&mut self, digest: &[u8; 32]) {
-        self.0.update(digest);
+        self.take(digest);
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.waiting.extend_from_slice(bytes);
+        if TOGETHER <= self.waiting.len() {
+            self.hasher.update(&self.waiting[..TOGETHER]);
+            self.waiting.drain(..TOGETHER);
+        }
     }
 
     /// Of all so far.
     pub fn finish(&self) -> [u8; 32] {
-        self.0.finalize().into()
+        self.hasher.clone().update(&self.waiting).finalize().into()
     }
 }
 

@@ -89,6 +89,7 @@ fn plan(number: usize, validators: usize, places: &[usize], splits: Vec<Split>) 
         precommit: 30,
         delta: 20,
         commit: 400,
+        skip_commit: false,
         gossip: 100,
         relay: 20,
         catch_up: 1000,

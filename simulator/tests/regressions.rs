@@ -60,6 +60,7 @@ fn who_answers_too_late_for_a_while_is_not_banned() {
         precommit: 7,
         delta: 40,
         commit: 0,
+        skip_commit: false,
         gossip: 52,
         relay: 6,
         catch_up: 52,

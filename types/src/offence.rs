@@ -34,8 +34,8 @@ pub enum Offence {
 }
 
 impl Offence {
-    /// Points off the peer's score: 100 in all and it is cut and banned for a while. Points fade, one
-    /// in six seconds.
+    /// Points off the peer's score: 100 in all and it is cut and banned for a while. Points fade,
+    /// one in six seconds.
     ///
     /// Silence costs next to nothing: a saturated line makes an honest peer answer too late for as
     /// long as it lasts, and who asked has passed it over already.

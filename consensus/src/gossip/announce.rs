@@ -130,7 +130,7 @@ impl Gossip {
             Some(height) => height == view.height || height.next() == view.height,
             None => false,
         };
-        if self.peers.values().all(|peer| is_near(peer)) {
+        if self.peers.values().all(&is_near) {
             return vec![Recipients::All];
         }
         let near = self.peers.iter().filter(|(_, peer)| is_near(peer));

@@ -48,13 +48,19 @@ impl Config {
     }
 
     /// Where and within which limits the RPC answers.
-    pub fn rpc(&self) -> rpc::Config {
+    pub fn rpc(&self, home: &Home) -> rpc::Config {
         let section = &self.rpc;
         let unlimited = |limit| if limit == 0 { UNLIMITED } else { limit };
         let defaults = rpc::Config::default();
+        // As in the reference: an absolute path, or one from the folder of config.toml.
+        let in_config = |file: &str| home.path("config").join(file);
         rpc::Config {
             listen: listen::parse(&section.laddr).unwrap_or(defaults.listen),
             connections_max: unlimited(section.max_open_connections),
+            tls: (!section.tls_cert_file.is_empty()).then(|| rpc::TlsFiles {
+                certificates: in_config(&section.tls_cert_file),
+                key: in_config(&section.tls_key_file),
+            }),
             batch_max: unlimited(section.max_request_batch_size),
             body_bytes_max: section.max_body_bytes,
             header_bytes_max: section.max_header_bytes,

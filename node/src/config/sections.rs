@@ -35,9 +35,9 @@ pub struct Rpc {
     pub experimental_subscription_buffer_size: usize,
     /// Whether a subscriber that was behind by more is hung up on; its subscriptions end anyway.
     pub experimental_close_on_slow_client: bool,
-    /// Must be empty: put a proxy in front for TLS.
+    /// Certificate in PEM for HTTPS, relative to `config/`; empty with the key's is HTTP.
     pub tls_cert_file: String,
-    /// Must be empty: put a proxy in front for TLS.
+    /// The certificate's key.
     pub tls_key_file: String,
 }
 

@@ -1,6 +1,6 @@
 //! Which values config.toml may hold.
 
-use super::{Config, listen};
+use super::{Config, Rpc, listen};
 use crate::logging;
 
 /// A value that cannot be used.
@@ -29,6 +29,7 @@ impl Config {
         self.check_choices()?;
         self.check_addresses()?;
         self.check_unsupported()?;
+        self.check_tls()?;
         self.check_limits()?;
         if let Err(error) = logging::Levels::parse(&self.log_level) {
             let remedy = "write a level, or such as \"consensus:debug,p2p:none,*:info\"";
@@ -75,17 +76,26 @@ impl Config {
         Ok(())
     }
 
+    /// HTTPS needs both files.
+    fn check_tls(&self) -> Result<(), Fault> {
+        let Rpc { tls_cert_file, tls_key_file, .. } = &self.rpc;
+        let field = match (tls_cert_file.is_empty(), tls_key_file.is_empty()) {
+            (true, false) => "rpc.tls_cert_file",
+            (false, true) => "rpc.tls_key_file",
+            (true, true) | (false, false) => return Ok(()),
+        };
+        let remedy = "name certificate and key for HTTPS, or neither for HTTP";
+        Err(Fault::new(field, "HTTPS needs this file, too", remedy))
+    }
+
     /// Values of the reference that would change what the node does, and that we cannot honour:
     /// to ignore them would be worse than to refuse.
     fn check_unsupported(&self) -> Result<(), Fault> {
-        let tls = "leave it empty and put a TLS proxy in front of the RPC";
         let signer = "leave it empty; remote signers are not supported by this version";
         let private = "leave it empty, and keep such peers out of persistent_peers and seeds";
         for (field, value, remedy) in [
             ("p2p.private_peer_ids", &self.p2p.private_peer_ids, private),
             ("priv_validator_laddr", &self.priv_validator_laddr, signer),
-            ("rpc.tls_cert_file", &self.rpc.tls_cert_file, tls),
-            ("rpc.tls_key_file", &self.rpc.tls_key_file, tls),
         ] {
             if !value.is_empty() {
                 return Err(Fault::new(field, format!("{value:?} is not supported"), remedy));

@@ -91,7 +91,7 @@ impl Bench {
         let start =
             Start { state, last_commit: None, last_header: None, stored: None, evidence: vec![] };
         let metrics = Metrics::new("test", &self.genesis.chain_id).expect("fresh metrics");
-        let events = Arc::new(Events::new(Arc::new(metrics)));
+        let events = Arc::new(Events::new(Arc::new(metrics), None));
         let driver = Driver {
             replica: Replica::new(consensus::Config::default(), None, start, vec![]),
             signer: None,

@@ -96,7 +96,7 @@ fn two_nodes_killed_among_thousands_of_transactions_have_the_whole_index() {
         let by_name = "app.creator = 'Cosmoshi Netowoko'";
         wait_for("the whole index", || {
             let answer = client.ask("tx_search", json!({"query": by_name, "per_page": 1}));
-            (answer["total_count"] == count.to_string()).then_some(())
+            (answer["total_count"].as_str() == Some(count.to_string().as_str())).then_some(())
         });
         let (total, found) = search_all(client, by_name, "asc");
         assert_eq!((total, found.len()), (count, count));

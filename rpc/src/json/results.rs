@@ -41,7 +41,8 @@ pub fn block_results(height: Height, outcome: &BlockOutcome) -> Value {
     })
 }
 
-/// A change of a validator. Without a power where it is zero: this one is not written with its defaults.
+/// A change of a validator. Without a power where it is zero: this one is not written with its
+/// defaults.
 pub fn validator_update(update: &ValidatorUpdate) -> Value {
     let mut shape = json!({
         "pub_key": {"Sum": {

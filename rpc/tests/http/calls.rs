@@ -8,12 +8,7 @@ use rpc::Config;
 use serde_json::{Value, json};
 
 use crate::served::{BLOCKS, Mood, Served};
-use crate::wire::{call, connect, get, post, send};
-
-fn error_of(answer: &Value) -> (i64, &str) {
-    let error = &answer["error"];
-    (error["code"].as_i64().unwrap(), error["data"].as_str().unwrap_or_default())
-}
+use crate::wire::{call, connect, error_of, get, post, send};
 
 #[test]
 fn uris_carry_arguments_in_the_references_ways() {

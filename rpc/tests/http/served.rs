@@ -9,7 +9,7 @@ use abci::{Application, CheckTxKind, CheckTxRequest, Connections};
 use rpc::backend::{
     DecidedTx, Identity, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
 };
-use rpc::{Backend, Bus, Config, Node, Server};
+use rpc::{Backend, Bus, Config, Node, Server, StartError};
 use storage::index::Writer;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -118,6 +118,14 @@ impl Inner {
 }
 
 impl TestNode {
+    /// Why a node with this configuration does not start.
+    pub fn refuses(config: Config) -> StartError {
+        let served = Served::plain();
+        let config = Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
+        let started = rpc::start(served.runtime.handle(), served.node.backend(), config);
+        started.err().expect("it does not start")
+    }
+
     /// Decides and executes one more block.
     pub fn decide(&self, txs: Vec<Tx>) {
         let inner = &mut *self.inner.lock().unwrap();

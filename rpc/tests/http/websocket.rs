@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::served::{BLOCKS, Mood, Served};
-use crate::wire::{call, get, post};
+use crate::wire::{call, error_of, get, post};
 
 /// How long a test waits for what should have come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -72,11 +72,6 @@ impl Client {
         let answer = self.call(json!(id), "subscribe", json!({"query": query})).await;
         assert_eq!(answer, json!({"jsonrpc": "2.0", "id": id, "result": {}}));
     }
-}
-
-fn error_of(answer: &Value) -> (i64, &str) {
-    let error = &answer["error"];
-    (error["code"].as_i64().unwrap(), error["data"].as_str().unwrap_or_default())
 }
 
 #[test]

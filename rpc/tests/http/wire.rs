@@ -76,3 +76,9 @@ pub fn call(server: SocketAddr, method: &str, params: Value) -> Value {
         serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     post(server, &request.to_string()).json()
 }
+
+/// Code and text of the error in an answer.
+pub fn error_of(answer: &Value) -> (i64, &str) {
+    let error = &answer["error"];
+    (error["code"].as_i64().unwrap(), error["data"].as_str().unwrap_or_default())
+}

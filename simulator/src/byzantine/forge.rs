@@ -135,13 +135,22 @@ pub fn spoil_commit(block: &mut Block, chance: &mut Chance) {
     match chance.below(4) {
         0 => commit.signatures.iter_mut().for_each(|it| *it = CommitSig::Absent),
         1 => drop(commit.signatures.pop()),
-        2 => commit.block_id.hash = some_hash(chance),
+        2 => {
+            commit.block_id.hash = some_hash(chance);
+            commit.signatures.iter_mut().for_each(unsign);
+        }
         _ => match &mut commit.signatures[spoilt] {
-            CommitSig::Commit { signature, .. } | CommitSig::Nil { signature, .. } => {
-                *signature = NOBODYS;
-            }
             CommitSig::Absent => commit.height = commit.height.next(),
+            signed => unsign(signed),
         },
     }
     block.header.last_commit_hash = Some(commit.hash());
+}
+
+/// What was signed has been changed, and nobody signs it anew. Stand-ins do not show that by
+/// themselves, as they are over nothing.
+pub fn unsign(sig: &mut CommitSig) {
+    if let CommitSig::Commit { signature, .. } | CommitSig::Nil { signature, .. } = sig {
+        *signature = NOBODYS;
+    }
 }

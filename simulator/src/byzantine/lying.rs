@@ -94,7 +94,9 @@ impl Adversary {
                 said.say(to, Message::StatusResponse { range });
             }
             Vice::BadBlocks => {
-                if let Some(block) = self.memory.block.clone() {
+                if let Some(block) = self.memory.block.clone()
+                    && self.forced.insert(to)
+                {
                     said.say(to, Message::BlockResponse { block, extended_commit: None });
                 }
             }

@@ -86,11 +86,12 @@ impl Adversary {
         said.sent.push(Sent { to, message, after_nanos });
     }
 
-    /// A commit where there should be none, or one that proves nothing.
+    /// No commit where there should be one, or one that proves nothing.
     fn false_commit(&mut self, commit: Option<ExtendedCommit>) -> Option<ExtendedCommit> {
-        let mut commit = commit?;
+        let mut commit = commit.filter(|it| !it.height.0.is_multiple_of(3))?;
         if self.chance.coin() {
             commit.block_id = forge::some_id(&mut self.chance);
+            commit.signatures.iter_mut().for_each(|it| forge::unsign(&mut it.sig));
         } else if let Some(entry) = commit.signatures.first_mut() {
             entry.extension = None;
         }

@@ -128,9 +128,9 @@ fn is_linearizable(operations: &[Operation]) -> Option<bool> {
     Some(false)
 }
 
-/// The steps in order of their beginnings, those that were not answered after all others: as long as
-/// one of them is not done, a state would have to list all that was done since. Writes that were not
-/// answered and that nobody has read may be taken not to have happened.
+/// The steps in order of their beginnings, those that were not answered after all others: as long
+/// as one of them is not done, a state would have to list all that was done since. Writes that were
+/// not answered and that nobody has read may be taken not to have happened.
 fn steps(operations: &[Operation]) -> Vec<Step> {
     let mut numbers = BTreeMap::new();
     let read: BTreeSet<&Bytes> = operations

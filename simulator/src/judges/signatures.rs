@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use consensus::SignRequest;
-use types::{BlockId, Height, PublicKey, Round, VoteKind};
+use types::{BlockId, Height, PublicKey, Round, Vote, VoteKind};
 
 /// Where something was signed: proposals have no kind of vote.
 type Place = (PublicKey, Height, Round, Option<VoteKind>);
@@ -37,6 +37,12 @@ impl Signatures {
         let (_, height, round, kind) = place;
         let kind = kind.map_or("proposal".to_owned(), |kind| format!("{kind:?}"));
         Err(format!("{member} signs a second {kind} at {height}/{round}: {before:?}, {what:?}"))
+    }
+
+    /// Whether an honest key has signed a vote like this.
+    pub fn has(&self, key: &PublicKey, vote: &Vote) -> bool {
+        let place = (*key, vote.height, vote.round, Some(vote.kind));
+        self.signed.get(&place).is_some_and(|&(block_id, _)| block_id == vote.block_id)
     }
 }
 

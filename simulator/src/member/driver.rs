@@ -17,6 +17,7 @@ use super::trouble::{Ending, Stop};
 use super::verifier::Past;
 use super::whole::End;
 use super::{Machine, Member, Running};
+use crate::judges::Known;
 use crate::moment::Moment;
 use crate::network::Network;
 use crate::outside::{Happening, Inside, Outside};
@@ -31,6 +32,9 @@ struct Turn {
     at: Moment,
     answered: VecDeque<Input>,
 }
+
+/// One of so many things that happen is somebody's looking at the replica that they happen to.
+const PICTURED_EVERY: u64 = 256;
 
 /// Most messages that wait for the replica's thread; more are dropped.
 const INPUTS_MAX: usize = 8192;
@@ -128,7 +132,22 @@ impl Member {
             running.replica.handle(time, input, &mut outputs);
         }
         self.go_on(outside, at, outputs);
+        self.be_pictured(outside);
         self.work(outside);
+    }
+
+    /// Now and then somebody asks by RPC how the replica is.
+    fn be_pictured(&self, outside: &mut Outside) {
+        let Some(running) = self.running.as_ref().filter(|it| it.inbox.is_empty()) else { return };
+        if !outside.counts.events.is_multiple_of(PICTURED_EVERY) || self.is_modelled() {
+            return;
+        }
+        let height = running.height.map_or(outside.genesis.initial_height, Height::next);
+        let peers = outside.network.peers(self.number).iter();
+        let peers: Vec<PeerId> =
+            peers.filter_map(|&it| outside.network.peer_id(self.number, it)).collect();
+        let known = Known { height, peers: &peers };
+        outside.judges.pictured(self.number, known, &running.replica.snapshot());
     }
 
     /// Carries out all outputs, and what follows from answers that come at once. What room they

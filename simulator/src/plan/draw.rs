@@ -231,6 +231,7 @@ fn waits(seed: u64, profile: &Profile, unit_micros: u64) -> WaitsPlan {
         relay,
         catch_up: quarters(10, 100),
         commit: if chance.coin() { commit } else { 0 },
+        skip_commit: false,
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Edit {
 }
 
 /// All of them. A mutant's number is its place, from 1.
-pub const MUTANTS: [Mutant; 24] = [
+pub const MUTANTS: [Mutant; 25] = [
     Mutant {
         name: "unlock without proof",
         hunts: &[found_alone("hidden decision", "agreement")],
@@ -202,8 +202,8 @@ pub const MUTANTS: [Mutant; 24] = [
         hunts: &[found_alone("wiped voter", "liveness")],
         edits: &[Edit {
             file: "consensus/src/height/receiving.rs",
-            find: "            if !self.is_mine(&vote) && !self.is_decided() {\n",
-            replace: "            if !LIVE && !self.is_mine(&vote) && !self.is_decided() {\n",
+            find: "if counted && !self.is_mine(&vote) && !self.is_decided() {\n",
+            replace: "if !LIVE && counted && !self.is_mine(&vote) && !self.is_decided() {\n",
         }],
     },
     Mutant {
@@ -363,6 +363,19 @@ pub const MUTANTS: [Mutant; 24] = [
             replace: "        if !LIVE {
             acts.extend(self.mark_valid(block_id));
         }
+",
+        }],
+    },
+    Mutant {
+        name: "the RPC is shown the votes of another round",
+        hunts: &[found_alone("drawn", "picture")],
+        edits: &[Edit {
+            file: "consensus/src/replica/picture.rs",
+            find: "        let picture = |round| RoundVotes {
+            round,
+",
+            replace: "        let picture = |round| RoundVotes {
+            round: if LIVE { types::Round::next(round) } else { round },
 ",
         }],
     },

@@ -201,7 +201,10 @@ mod tests {
         assert!(named("no hash").is_err());
         assert!(named("ABC").is_err());
         let exists = condition("tx.hash", Claim::Exists);
-        assert_eq!(Demands::of(Subject::Txs, &[exists.clone()]).unwrap().unwrap().hash, None);
+        assert_eq!(
+            Demands::of(Subject::Txs, std::slice::from_ref(&exists)).unwrap().unwrap().hash,
+            None
+        );
         let of_a_block = Demands::of(Subject::Blocks, &[exists]).unwrap().unwrap();
         assert_eq!(of_a_block.event.len(), 1);
     }

@@ -148,14 +148,18 @@ fn text_length(key: &[u8]) -> Option<usize> {
     }
 }
 
+/// A number at which a span of rows begins or ends, and whether it is left out of what begins, or
+/// part of what ends, there.
+type Edge = (Decimal, bool);
+
 /// The rows under a name whose numbers lie between two, which may be without an end.
 pub(super) fn numbers_between(
     column: Column,
     name: &str,
-    (from, to): (Option<&(Decimal, bool)>, Option<&(Decimal, bool)>),
+    (from, to): (Option<&Edge>, Option<&Edge>),
 ) -> Span {
     let all = Prefix::form(column, name, Form::Number);
-    let edge = |(number, after): &(Decimal, bool)| {
+    let edge = |(number, after): &Edge| {
         let prefix = Prefix::number(column, name, number);
         if *after { prefix.after() } else { prefix.bytes }
     };

@@ -213,7 +213,7 @@ fn a_transaction_is_found_by_its_hash_before_it_is_indexed() {
     let block = grow(&mut chain, &store, 3, 1);
     let hash = TxHash::of(&block.block.txs[2]).to_string();
     let named = is("tx.hash", &hash);
-    assert_eq!(searched(&store, &[named.clone()]), (1, vec![hit(1, 2)]));
+    assert_eq!(searched(&store, std::slice::from_ref(&named)), (1, vec![hit(1, 2)]));
     assert_eq!(searched(&store, &[named.clone(), is("work.number", "2")]).0, 0);
     let mut writer = Writer::open(store.clone()).unwrap();
     writer.advance().unwrap();
@@ -237,7 +237,7 @@ fn a_search_that_reads_too_much_is_refused_and_a_narrow_one_is_not() {
         let subject = Subject::Txs;
         store.search(&Search { subject, conditions, order, skip: 5, take: 30, rows_max: 500 })
     };
-    let error = ask(&[contains.clone()]).unwrap_err();
+    let error = ask(std::slice::from_ref(&contains)).unwrap_err();
     assert!(matches!(error, SearchError::TooCostly { rows_max: 500 }), "{error}");
     assert_eq!(ask(&[contains, is("tx.height", "7")]).unwrap().total, 100);
     // One run of rows answers by itself, however long it is.
