@@ -48,16 +48,6 @@ impl Store {
         Ok(Some(TxPlace { height: Height(row.height), index: row.index, code: row.code }))
     }
 
-    /// A transaction with its result. Reads the whole block and outcome: for people's questions.
-    ///
-    /// # Errors
-    /// If the disk fails or the rows are damaged.
-    pub fn tx(&self, hash: &TxHash) -> Result<Option<StoredTx>, StorageError> {
-        let Some(place) = self.tx_place(hash)? else { return Ok(None) };
-        let block = self.executed(place.height)?;
-        block.map(|block| block.tx(place.index)).transpose()
-    }
-
     /// A block with what came of it, to take transactions from; none if it is not executed, or
     /// pruned.
     ///

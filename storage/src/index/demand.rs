@@ -86,7 +86,8 @@ impl Demands {
                 return Err(SearchError::Hash { claim: claim.to_string() });
             }
         };
-        let bytes = from_hex(text).ok_or(SearchError::Hash { claim: claim.to_string() })?;
+        let bytes = hex::decode(text);
+        let bytes = bytes.map_err(|_| SearchError::Hash { claim: claim.to_string() })?;
         let Ok(bytes) = bytes.try_into() else { return Ok(false) };
         let hash = TxHash(Hash(bytes));
         Ok(*self.hash.get_or_insert(hash) == hash)
@@ -135,13 +136,6 @@ fn heights(relation: Relation, number: &Decimal) -> (u64, u64) {
         (Relation::AtLeast, true) => (whole, u64::MAX),
         (Relation::AtLeast, false) | (Relation::Greater, _) => above(),
     }
-}
-
-/// The bytes of hexadecimal text; none if it is none.
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.chars().map(|it| it.to_digit(16)).collect::<Option<Vec<u32>>>()?;
-    let byte = |pair: &[u32]| u8::try_from(pair[0] << 4 | pair[1]).ok();
-    if digits.len() % 2 == 0 { digits.chunks(2).map(byte).collect() } else { None }
 }
 
 #[cfg(test)]

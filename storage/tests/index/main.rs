@@ -6,6 +6,8 @@
 #[path = "../store/chain.rs"]
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 mod chain;
+#[path = "../support/failing.rs"]
+mod failing;
 mod naive;
 mod random;
 mod scenes;

@@ -1,17 +1,16 @@
 //! What the writer of the index does through restarts, crashes and pruning.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use storage::index::{Claim, Condition, Hit, Search, SearchError, Subject, Writer};
 use storage::key_value::{Order, Row, Span};
 use storage::rocks::Rocks;
 use storage::schema::Column;
-use storage::{Batch, Durable, KeyValue, Memory, StorageError, Store};
+use storage::{Durable, KeyValue, Memory, Store};
 use types::{BlockOutcome, Event, EventAttribute, Height, TxHash, TxResult};
 
 use crate::chain::{Chain, Decided, tx};
+use crate::failing::Failing;
 
 /// An outcome in which each transaction says its number and that it was done, several times.
 fn outcome(txs: u32, repeated: usize) -> BlockOutcome {
@@ -70,38 +69,6 @@ fn rows_of(rows: &impl KeyValue) -> Vec<Vec<Row>> {
     columns.map(all).into()
 }
 
-/// Rows that take so many writes more, and then fail.
-struct Failing {
-    rows: Arc<Memory>,
-    writes_left: AtomicUsize,
-}
-
-impl KeyValue for Failing {
-    fn read(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.rows.read(column, key)
-    }
-
-    fn scan(
-        &self,
-        column: Column,
-        span: &Span,
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<Row>, StorageError> {
-        self.rows.scan(column, span, order, limit)
-    }
-
-    fn write(&self, batch: Batch, durable: Durable) -> Result<(), StorageError> {
-        let left = self
-            .writes_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if left.is_err() {
-            return Err(StorageError::Write { reason: "no space left on device".to_owned() });
-        }
-        self.rows.write(batch, durable)
-    }
-}
-
 #[test]
 fn an_index_that_was_cut_short_anywhere_becomes_the_same() {
     let whole = Arc::new(Memory::default());
@@ -115,7 +82,7 @@ fn an_index_that_was_cut_short_anywhere_becomes_the_same() {
         let rows = Arc::new(Memory::default());
         let (store, _) = store_over(&rows);
         blocks.iter().for_each(|it| it.keep(&store));
-        let failing = Failing { rows: Arc::clone(&rows), writes_left: AtomicUsize::new(writes) };
+        let failing = Failing::after(writes, Arc::clone(&rows));
         let failing = Store::over(Arc::new(failing)).unwrap();
         let indexed = Writer::open(failing).and_then(|mut writer| {
             while writer.advance()?.is_some() {}

@@ -1,15 +1,13 @@
 //! Losses of power, writes that fail, and what is counted as synced.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use storage::key_value::{Order, Row, Span};
-use storage::schema::Column;
-use storage::{Batch, Durable, KeyValue, Memory, StorageError, Store, Writes};
+use storage::{Durable, KeyValue, Memory, StorageError, Store, Writes};
 use types::Height;
 
 use crate::chain::Chain;
+use crate::failing::Failing;
 
 const HEIGHT: Height = Height(1);
 
@@ -79,42 +77,12 @@ fn empty_synced_step_makes_earlier_writes_durable_and_is_free_after() {
     assert_eq!(records(&memory), ["a"]);
 }
 
-/// Memory whose writes fail when told so.
-#[derive(Default)]
-struct Failing {
-    memory: Memory,
-    fails: AtomicBool,
-}
-
-impl KeyValue for Failing {
-    fn read(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.memory.read(column, key)
-    }
-
-    fn scan(
-        &self,
-        column: Column,
-        span: &Span,
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<Row>, StorageError> {
-        self.memory.scan(column, span, order, limit)
-    }
-
-    fn write(&self, batch: Batch, durable: Durable) -> Result<(), StorageError> {
-        if self.fails.load(Ordering::Relaxed) {
-            return Err(StorageError::Write { reason: "no space left on device".to_owned() });
-        }
-        self.memory.write(batch, durable)
-    }
-}
-
 #[test]
 fn after_a_failed_write_no_other_is_tried() {
-    let rows = Arc::new(Failing::default());
+    let rows = Arc::new(Failing::after(usize::MAX, Arc::default()));
     let store = Store::over(Arc::clone(&rows) as Arc<dyn KeyValue>).unwrap();
     record(&store, "a", Durable::Now);
-    rows.fails.store(true, Ordering::Relaxed);
+    rows.take(0);
     let write = |durable| {
         let mut step = store.step();
         step.record(HEIGHT, &b"b"[..]);
@@ -122,7 +90,7 @@ fn after_a_failed_write_no_other_is_tried() {
     };
     assert!(matches!(write(Durable::Now), Err(StorageError::Write { .. })));
     // The disk is well again, but nobody knows what it has.
-    rows.fails.store(false, Ordering::Relaxed);
+    rows.take(usize::MAX);
     assert!(matches!(write(Durable::Now), Err(StorageError::Failed)));
     assert!(matches!(write(Durable::Later), Err(StorageError::Failed)));
     assert_eq!(store.records(HEIGHT).unwrap(), ["a"]);

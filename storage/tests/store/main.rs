@@ -4,6 +4,8 @@
 
 mod advisories;
 mod chain;
+#[path = "../support/failing.rs"]
+mod failing;
 mod folder;
 mod losses;
 mod rows;
@@ -294,7 +296,8 @@ fn transactions_are_found_by_hash_with_their_results() {
         let tx_results = vec![result(0), result(3)];
         let outcome = BlockOutcome { tx_results, ..Default::default() };
         chain.grow_to(vec![good.clone(), bad.clone()], vec![], outcome).keep(&store);
-        let found = store.tx(&TxHash::of(&bad)).unwrap().unwrap();
+        let at = store.tx_place(&TxHash::of(&bad)).unwrap().unwrap();
+        let found = store.executed(at.height).unwrap().unwrap().tx(at.index).unwrap();
         assert_eq!((found.place.height, found.place.index), (Height(1), 1));
         assert_eq!((found.tx, found.result), (bad.clone(), result(3)));
 
@@ -306,7 +309,7 @@ fn transactions_are_found_by_hash_with_their_results() {
         let place = |tx| store.tx_place(&TxHash::of(tx)).unwrap().unwrap();
         assert_eq!((place(&good).height, place(&good).code), (Height(1), 0));
         assert_eq!((place(&bad).height, place(&bad).index, place(&bad).code), (Height(2), 1, 0));
-        assert_eq!(store.tx(&TxHash::of(b"never sent")).unwrap(), None);
+        assert_eq!(store.tx_place(&TxHash::of(b"never sent")).unwrap(), None);
     });
 }
 
