@@ -2,6 +2,8 @@
 //! put into them, pauses that end early, liars that are found out by one rule each. Judges look on,
 //! and each story says what came of it.
 
+#[path = "support/latecomer.rs"]
+mod latecomer;
 #[path = "support/stories.rs"]
 #[expect(dead_code, reason = "directed.rs tells the others")]
 mod stories;
@@ -12,6 +14,7 @@ use simulator::plan::whole::WorkloadPlan;
 use simulator::plan::{Fault, FaultKind, MemberPlan, MessageKind, Vice, WholePlan};
 use simulator::{Plan, Report, world};
 
+use latecomer::latecomer;
 use stories::{Story, Told, any, lost, slow};
 
 /// Lines of a history, more than any story has.
@@ -104,28 +107,12 @@ fn a_pause_ends_when_nobody_is_left_to_wait_for() {
     assert!(5 * 1000 < lasts(&[Vice::Silent]));
 }
 
-/// Four validators, and a full node that was away for a while and knows only one of them and so
-/// many liars.
+/// A full node that was away for a while, and has three liars to catch up from.
 fn late(seed: u64, extended: bool) -> Plan {
-    const LATE: usize = 4;
-    let mut plan = Plan::fair(seed, &[10; 4], 40);
-    let node = |vices| MemberPlan { key: None, skew_micros: 0, drift_ppm: 0, vices };
-    plan.members.push(node(vec![]));
-    plan.members.extend((0..3).map(|_| node(vec![Vice::BadBlocks])));
-    let validators = 0..LATE;
-    let mut links: Vec<(usize, usize)> =
-        validators.clone().flat_map(|a| (a + 1..LATE).map(move |b| (a, b))).collect();
-    links.push((0, LATE));
-    for liar in LATE + 1..plan.members.len() {
-        links.extend(validators.clone().map(|validator| (validator, liar)));
-        links.push((LATE, liar));
-    }
-    plan.network.links = Some(links);
+    let mut plan = latecomer(seed, 40, &vec![vec![Vice::BadBlocks]; 3], 1000);
     plan.network.delay_micros = 2000;
     (plan.waits.commit, plan.waits.catch_up) = (20, 1000);
     plan.machine.extensions_from = extended.then_some(1);
-    let kind = FaultKind::Kill { member: LATE, after_outputs: None };
-    plan.faults = vec![Fault { at_ms: 0, lasts_ms: 1000, kind }];
     plan
 }
 

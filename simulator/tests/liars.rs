@@ -1,36 +1,24 @@
 //! Lying peers without any voting power: who has to catch up does so all the same, with one honest
 //! peer among many liars.
 
-use simulator::plan::{Fault, FaultKind, MemberPlan, Vice};
+#[path = "support/latecomer.rs"]
+mod latecomer;
+
+use simulator::plan::Vice;
 use simulator::{Plan, Report, world};
+
+use latecomer::latecomer;
 
 /// How long the late one stays away, in milliseconds.
 const AWAY_MS: u64 = 30_000;
 /// How long an answer may take, in milliseconds.
 const PATIENCE_MS: u64 = 1000;
-/// The late one, after four validators.
-const LATE: usize = 4;
 
-/// Four validators, and one full node that comes late and knows only one of them and so many liars.
 fn plan(seed: u64, liars: &[Vec<Vice>]) -> Plan {
-    let mut plan = Plan::fair(seed, &[10; 4], 10);
-    let node = |vices| MemberPlan { key: None, skew_micros: 0, drift_ppm: 0, vices };
-    plan.members.push(node(vec![]));
-    plan.members.extend(liars.iter().cloned().map(node));
-    let validators = 0..LATE;
-    let mut links: Vec<(usize, usize)> =
-        validators.clone().flat_map(|a| (a + 1..LATE).map(move |b| (a, b))).collect();
-    links.push((0, LATE));
-    for liar in LATE + 1..plan.members.len() {
-        links.extend(validators.clone().map(|validator| (validator, liar)));
-        links.push((LATE, liar));
-    }
-    plan.network.links = Some(links);
+    let mut plan = latecomer(seed, 10, liars, AWAY_MS);
     plan.network.delay_micros = 10_000;
     plan.waits.commit = 100;
     plan.waits.catch_up = PATIENCE_MS;
-    let kind = FaultKind::Kill { member: LATE, after_outputs: None };
-    plan.faults = vec![Fault { at_ms: 0, lasts_ms: AWAY_MS, kind }];
     plan
 }
 
