@@ -14,7 +14,7 @@ use storage::{StorageError, Store};
 use tokio::sync::{Notify, watch};
 use types::Height;
 
-use crate::events::{Batch, Executed, RoundNews};
+use crate::events::{Batch, RoundNews};
 
 /// Most news that wait to be told. More are dropped: only of consensus, never of blocks.
 const NEWS_MAX: usize = 4096;
@@ -204,13 +204,10 @@ pub fn executed_height(store: &Store) -> Result<Height, StorageError> {
     Ok(state.and_then(|state| state.next_height().previous()).unwrap_or(Height(0)))
 }
 
-/// The events of a block, from the store; none if it cannot be read.
-pub async fn read(store: &Store, height: Height) -> Option<Batch> {
+/// The events of a block, on a thread that may wait for the disk; none if they cannot be read.
+async fn read(store: &Store, height: Height) -> Option<Batch> {
     let store = store.clone();
-    let made = tokio::task::spawn_blocking(move || {
-        Executed::read(&store, height).map(|found| found.map(Batch::of_block))
-    });
-    match made.await {
+    match tokio::task::spawn_blocking(move || Batch::read(&store, height)).await {
         Ok(Ok(batch)) => batch,
         Ok(Err(error)) => {
             tracing::error!(target: "rpc", %height, %error, "a block's events cannot be read");

@@ -288,7 +288,10 @@ impl Dispatcher {
 
     /// Does what may wait for the disk or the application on a thread of its own, away from the
     /// few that serve sockets, as soon as there is a place for it.
-    async fn run<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// Those of the work, or that it panicked.
+    pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Backend) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {

@@ -19,21 +19,14 @@ const EVENT_BYTES: usize = 512;
 const BYTES_FACTOR: usize = 4;
 
 /// A block that was decided and executed.
-pub struct Executed {
-    /// Its id.
-    pub id: BlockId,
-    /// The block.
-    pub block: Block,
-    /// What came of it.
-    pub outcome: BlockOutcome,
+struct Executed {
+    id: BlockId,
+    block: Block,
+    outcome: BlockOutcome,
 }
 
 impl Executed {
-    /// The block of this height; none if it was pruned or is not executed yet.
-    ///
-    /// # Errors
-    /// If the disk fails or a row is damaged.
-    pub fn read(store: &Store, height: Height) -> Result<Option<Self>, StorageError> {
+    fn read(store: &Store, height: Height) -> Result<Option<Self>, StorageError> {
         let Some(outcome) = store.outcome(height)? else { return Ok(None) };
         let (Some(meta), Some(block)) = (store.block_meta(height)?, store.block(height)?) else {
             return Ok(None);
@@ -100,13 +93,13 @@ impl RoundEvent {
 /// One thing that happened, as subscribers see it.
 pub struct Event {
     tags: Tags,
-    subject: Subject,
+    topic: Topic,
     /// Written when the first subscriber wants it.
     json: OnceLock<Arc<str>>,
 }
 
 /// What an event speaks of.
-enum Subject {
+enum Topic {
     NewBlock(Arc<Executed>),
     NewBlockHeader(Arc<Executed>),
     NewBlockEvents(Arc<Executed>),
@@ -117,9 +110,9 @@ enum Subject {
 }
 
 impl Event {
-    fn new(kind: &str, mut tags: Tags, subject: Subject) -> Self {
+    fn new(kind: &str, mut tags: Tags, topic: Topic) -> Self {
         tags.entry(KIND_TAG.to_owned()).or_default().push(kind.to_owned());
-        Self { tags, subject, json: OnceLock::new() }
+        Self { tags, topic, json: OnceLock::new() }
     }
 
     /// What queries are asked of.
@@ -131,31 +124,31 @@ impl Event {
     pub fn json(&self) -> &Arc<str> {
         self.json.get_or_init(|| {
             let events = serde_json::json!(self.tags);
-            format!("\"data\":{},\"events\":{events}", self.subject.shape()).into()
+            format!("\"data\":{},\"events\":{events}", self.topic.shape()).into()
         })
     }
 }
 
-impl Subject {
+impl Topic {
     fn shape(&self) -> serde_json::Value {
         match self {
-            Subject::NewBlock(it) => shape::new_block(&it.block, &it.id, &it.outcome),
-            Subject::NewBlockHeader(it) => shape::new_block_header(&it.block),
-            Subject::NewBlockEvents(it) => shape::new_block_events(&it.block, &it.outcome),
-            Subject::NewEvidence(it, index) => {
+            Topic::NewBlock(it) => shape::new_block(&it.block, &it.id, &it.outcome),
+            Topic::NewBlockHeader(it) => shape::new_block_header(&it.block),
+            Topic::NewBlockEvents(it) => shape::new_block_events(&it.block, &it.outcome),
+            Topic::NewEvidence(it, index) => {
                 let evidence = it.block.evidence.get(*index).expect("made from this block");
                 shape::new_evidence(it.block.header.height, evidence)
             }
-            Subject::Tx(it, index) => {
+            Topic::Tx(it, index) => {
                 let tx = it.block.txs.get(*index).expect("made from this block");
                 let result = it.outcome.tx_results.get(*index).expect("as many as transactions");
                 let place = u32::try_from(*index).unwrap_or(u32::MAX);
                 shape::tx(it.block.header.height, place, tx, result)
             }
-            Subject::ValidatorSetUpdates(it) => {
+            Topic::ValidatorSetUpdates(it) => {
                 shape::validator_set_updates(&it.outcome.validator_updates)
             }
-            Subject::Round(news, proposer) => round_shape(news, *proposer),
+            Topic::Round(news, proposer) => round_shape(news, *proposer),
         }
     }
 }
@@ -193,31 +186,40 @@ impl Batch {
         Self { events, height, bytes, matching: Mutex::default() }
     }
 
+    /// All that there is to tell of the block of this height; none if it was pruned or is not
+    /// executed yet.
+    ///
+    /// # Errors
+    /// If the disk fails or a row is damaged.
+    pub fn read(store: &Store, height: Height) -> Result<Option<Self>, StorageError> {
+        Ok(Executed::read(store, height)?.map(Self::of_block))
+    }
+
     /// All that there is to tell of a block, in the reference's order.
-    pub fn of_block(executed: Executed) -> Self {
+    fn of_block(executed: Executed) -> Self {
         let it = &Arc::new(executed);
         let (block, outcome) = (&it.block, &it.outcome);
         let height = block.header.height;
         let of_all = || tags_of(&outcome.events);
         let mut events = vec![
-            Event::new("NewBlock", of_all(), Subject::NewBlock(it.clone())),
-            Event::new("NewBlockHeader", Tags::new(), Subject::NewBlockHeader(it.clone())),
-            Event::new("NewBlockEvents", of_all(), Subject::NewBlockEvents(it.clone())),
+            Event::new("NewBlock", of_all(), Topic::NewBlock(it.clone())),
+            Event::new("NewBlockHeader", Tags::new(), Topic::NewBlockHeader(it.clone())),
+            Event::new("NewBlockEvents", of_all(), Topic::NewBlockEvents(it.clone())),
         ];
         for index in 0..block.evidence.len() {
-            let subject = Subject::NewEvidence(it.clone(), index);
-            events.push(Event::new("NewEvidence", Tags::new(), subject));
+            let topic = Topic::NewEvidence(it.clone(), index);
+            events.push(Event::new("NewEvidence", Tags::new(), topic));
         }
         for (index, (tx, result)) in block.txs.iter().zip(&outcome.tx_results).enumerate() {
             let mut tags = tags_of(&result.events);
             let mut put = |tag: &str, value| tags.entry(tag.to_owned()).or_default().push(value);
             put("tx.hash", TxHash::of(tx).to_string());
             put("tx.height", height.to_string());
-            events.push(Event::new("Tx", tags, Subject::Tx(it.clone(), index)));
+            events.push(Event::new("Tx", tags, Topic::Tx(it.clone(), index)));
         }
         if !outcome.validator_updates.is_empty() {
-            let subject = Subject::ValidatorSetUpdates(it.clone());
-            events.push(Event::new("ValidatorSetUpdates", Tags::new(), subject));
+            let topic = Topic::ValidatorSetUpdates(it.clone());
+            events.push(Event::new("ValidatorSetUpdates", Tags::new(), topic));
         }
         let content: usize = block.txs.iter().map(|tx| tx.len()).sum();
         let results = outcome.tx_results.iter().flat_map(|result| &result.events);
@@ -234,7 +236,7 @@ impl Batch {
             _ => ValidatorIndex(0),
         };
         let name = news.what.name();
-        let event = Event::new(name, Tags::new(), Subject::Round(Box::new(news), proposer));
+        let event = Event::new(name, Tags::new(), Topic::Round(Box::new(news), proposer));
         Self::new(vec![event], None, EVENT_BYTES * BYTES_FACTOR)
     }
 

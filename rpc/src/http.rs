@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
-use storage::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
@@ -38,7 +37,6 @@ struct Desk {
     dispatcher: Dispatcher,
     hall: Hall,
     sockets: Sockets,
-    store: Store,
     document: Document,
 }
 
@@ -62,7 +60,6 @@ pub fn router(backend: Backend, config: &Config) -> Router {
         close_on_slow_client: config.close_on_slow_client,
     };
     let desk = Desk {
-        store: backend.store.clone(),
         document: Document(Arc::new(openapi::document(&backend.node.identity().lockstep_version))),
         hall: Hall::new(backend.bus.clone(), config),
         dispatcher: Dispatcher::new(backend, config),

@@ -14,12 +14,13 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
-use storage::Store;
+use storage::{StorageError, Store};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use types::Height;
 
 use crate::blocks::check_range;
 use crate::bus;
+use crate::dispatch::Dispatcher;
 use crate::error::RpcError;
 use crate::events::Batch;
 use crate::search::Query;
@@ -45,13 +46,13 @@ struct Cursor {
 /// Answers with a stream that ends when the client goes or we stop.
 pub async fn events(
     State(hall): State<Hall>,
-    State(store): State<Store>,
+    State(dispatcher): State<Dispatcher>,
     Extension(place): Extension<Place>,
     Fields(asked): Fields<Asked>,
     headers: HeaderMap,
 ) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    match Following::new(&hall, store, &asked, last) {
+    match Following::new(&hall, dispatcher, &asked, last).await {
         Ok(following) => {
             let stopped = async move { place.stop.cancelled().await };
             let events = following.events().take_until(Box::pin(stopped));
@@ -63,7 +64,7 @@ pub async fn events(
 
 /// One client's way through the events.
 struct Following {
-    store: Store,
+    dispatcher: Dispatcher,
     query: Option<Query>,
     next: Cursor,
     heights: watch::Receiver<Height>,
@@ -75,13 +76,14 @@ struct Following {
 type Refused = (StatusCode, RpcError);
 
 impl Following {
-    fn new(hall: &Hall, store: Store, asked: &Asked, last: Option<&str>) -> Result<Self, Refused> {
+    async fn new(
+        hall: &Hall,
+        dispatcher: Dispatcher,
+        asked: &Asked,
+        last: Option<&str>,
+    ) -> Result<Self, Refused> {
         let bad = |error| (StatusCode::BAD_REQUEST, error);
         let query = asked.query.as_deref().map(query_of).transpose().map_err(bad)?;
-        let broken = |error: storage::StorageError| {
-            (StatusCode::INTERNAL_SERVER_ERROR, RpcError::from(error))
-        };
-        let range = store.range().map_err(broken)?;
         let next = match (last, asked.from.as_deref()) {
             (Some(last), _) => {
                 let seen = cursor("last-event-id", last).map_err(bad)?;
@@ -90,21 +92,13 @@ impl Following {
             (None, Some(from)) => Some(cursor("from", from).map_err(bad)?),
             (None, None) => None,
         };
-        let next = match (next, range) {
-            (None, _) => {
-                let executed = bus::executed_height(&store).map_err(broken)?;
-                Cursor { height: executed.next(), index: 0 }
-            }
-            (Some(next), Some((base, tip))) if next.height != tip.next() => {
-                check_range(next.height, base, tip).map_err(|error| (StatusCode::GONE, error))?;
-                next
-            }
-            (Some(next), _) => next,
-        };
-        let full = |error| (StatusCode::SERVICE_UNAVAILABLE, error);
-        let seat = hall.take_seat().map_err(full)?;
+        let seat = hall.take_seat().map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error))?;
         let heights = hall.bus().heights();
-        Ok(Self { store, query, next, heights, ready: VecDeque::new(), ended: false, _seat: seat })
+        let begin = dispatcher.run(move |backend| Ok(begin(&backend.store, next)?));
+        let broken = |error| (StatusCode::INTERNAL_SERVER_ERROR, error);
+        let next = begin.await.map_err(broken)?.map_err(|error| (StatusCode::GONE, error))?;
+        let ready = VecDeque::new();
+        Ok(Self { dispatcher, query, next, heights, ready, ended: false, _seat: seat })
     }
 
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -125,17 +119,24 @@ impl Following {
             }
             // Marked as seen before we look, so that no height slips through between.
             self.heights.borrow_and_update();
-            match bus::read(&self.store, self.next.height).await {
-                Some(batch) => self.take(&batch),
-                None if self.is_gone() => {
-                    self.ended = true;
-                    let height = self.next.height;
+            let height = self.next.height;
+            let read = self.dispatcher.run(move |backend| block_at(&backend.store, height));
+            match read.await {
+                Ok(Block::Executed(batch)) => self.take(&batch),
+                Ok(Block::Later) => self.heights.changed().await.ok()?,
+                Ok(Block::Gone) => {
                     let text = format!("height {height} is not available any more: it was pruned");
-                    return Some(Event::default().event("error").data(text));
+                    return Some(self.fail(text));
                 }
-                None => self.heights.changed().await.ok()?,
+                Err(error) => return Some(self.fail(error.to_string())),
             }
         }
+    }
+
+    /// The last event: why there are no more.
+    fn fail(&mut self, reason: String) -> Event {
+        self.ended = true;
+        Event::default().event("error").data(reason)
     }
 
     fn take(&mut self, batch: &Batch) {
@@ -151,12 +152,40 @@ impl Following {
         }
         self.next = Cursor { height: height.next(), index: 0 };
     }
+}
 
-    /// Whether the next block was pruned.
-    fn is_gone(&self) -> bool {
-        let range = self.store.range().ok().flatten();
-        range.is_some_and(|(base, _)| self.next.height < base)
+/// What the store has of a block.
+enum Block {
+    Executed(Box<Batch>),
+    /// It will come.
+    Later,
+    /// It was pruned.
+    Gone,
+}
+
+fn block_at(store: &Store, height: Height) -> Result<Block, RpcError> {
+    if let Some(batch) = Batch::read(store, height)? {
+        return Ok(Block::Executed(Box::new(batch)));
     }
+    let gone = store.range()?.is_some_and(|(base, _)| height < base);
+    Ok(if gone { Block::Gone } else { Block::Later })
+}
+
+/// Where a stream begins: at a place that the chain has or comes to next; without one, with what
+/// happens next.
+///
+/// # Errors
+/// If the disk fails; within, if the chain has no such place.
+fn begin(store: &Store, asked: Option<Cursor>) -> Result<Result<Cursor, RpcError>, StorageError> {
+    let Some(asked) = asked else {
+        return Ok(Ok(Cursor { height: bus::executed_height(store)?.next(), index: 0 }));
+    };
+    Ok(match store.range()? {
+        Some((base, tip)) if asked.height != tip.next() => {
+            check_range(asked.height, base, tip).map(|()| asked)
+        }
+        Some(_) | None => Ok(asked),
+    })
 }
 
 /// Reads `HEIGHT` or `HEIGHT.INDEX`.

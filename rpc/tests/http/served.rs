@@ -15,8 +15,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use types::message::WireStep;
 use types::{
-    BitArray, DuplicateVoteEvidence, Evidence, Height, Round, Tx, TxHash, TxResult, ValidatorIndex,
-    VoteKind,
+    Address, BitArray, DuplicateVoteEvidence, Evidence, Height, Round, Tx, TxHash, TxResult,
+    ValidatorIndex, VoteKind,
 };
 
 use crate::chain::Chain;
@@ -157,6 +157,11 @@ impl TestNode {
     /// Decides one more block, which is not executed yet.
     pub fn decide_only(&self) {
         self.inner.lock().unwrap().chain.decide_only(vec![], vec![]);
+    }
+
+    /// The first validator of the next height.
+    pub fn proposer(&self) -> Address {
+        self.inner.lock().unwrap().chain.state.validators.validators()[0].address
     }
 
     /// Evidence that the second validator prevoted twice at the next height.

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use rpc::Config;
+use rpc::events::{RoundEvent, RoundNews};
 use serde_json::{Value, json};
 use tokio::net::TcpStream as Socket;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use types::message::WireStep;
+use types::{Height, Round};
 
 use crate::served::{BLOCKS, Mood, Served};
 use crate::wire::{call, error_of, get, post};
@@ -149,6 +152,33 @@ fn subscribers_hear_blocks_and_transactions_under_the_id_of_their_request() {
         assert_eq!(tx["data"]["value"]["TxResult"].get("index"), None, "the first has none");
         assert_eq!(tx["events"]["tx.hash"], json!([heard["7"]["hash"]]));
         assert_eq!(tx["events"]["tx.height"], json!([height]));
+    });
+}
+
+#[test]
+fn news_of_consensus_are_heard_by_whom_they_concern() {
+    let served = Served::plain();
+    served.block_on(async {
+        let mut client = Client::connect(served.address).await;
+        assert!(!served.node.bus.listened());
+        client.subscribe("polka", "tm.event = 'Polka'").await;
+        client.subscribe("round", "tm.event = 'NewRound'").await;
+        assert!(served.node.bus.listened());
+        let (height, round, step) = (Height(13), Round(2), WireStep::Prevote);
+        let proposer = served.node.proposer();
+        for what in [RoundEvent::Lock, RoundEvent::Polka, RoundEvent::NewRound(proposer)] {
+            served.node.bus.announce(RoundNews { height, round, step, what });
+        }
+        let place = json!({"height": "13", "round": 2, "step": "RoundStepPrevote"});
+        let polka = client.hear().await.unwrap();
+        assert_eq!(polka["id"], "polka");
+        let data = json!({"type": "tendermint/event/RoundState", "value": place});
+        assert_eq!(polka["result"]["data"], data);
+        assert_eq!(polka["result"]["events"], json!({"tm.event": ["Polka"]}));
+        let round = client.hear().await.unwrap();
+        assert_eq!(round["id"], "round");
+        let expected = json!({"address": proposer.to_string(), "index": 0});
+        assert_eq!(round["result"]["data"]["value"]["proposer"], expected);
     });
 }
 
