@@ -253,6 +253,11 @@ mod tests {
                 "config.toml:3:3: rpc.ladr: there is no such key; did you mean `rpc.laddr`?",
             ),
             (
+                "[rpc]\ntls_cert_file = \"a.pem\"\n",
+                "config.toml: rpc.tls_key_file: HTTPS needs this file, too; \
+                 name certificate and key for HTTPS, or neither for HTTP",
+            ),
+            (
                 "[colours]\n",
                 "config.toml:1:2: colours: there is no such key; \
                  remove it, or see the keys in a file that `lockstep init` makes",

@@ -73,3 +73,73 @@ impl Rounds {
         RoundNews { height, round, step, what }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use types::{Address, Hash, PartSetHeader};
+
+    use super::*;
+
+    fn block(byte: u8) -> BlockId {
+        BlockId {
+            hash: Hash([byte; 32]),
+            parts: PartSetHeader { total: 1, hash: Hash([byte; 32]) },
+        }
+    }
+
+    /// Names of what is told of these, with the step it is told for.
+    fn told(announcements: &[Announcement]) -> Vec<String> {
+        let mut rounds = Rounds::default();
+        let news = announcements.iter().flat_map(|it| rounds.news(it));
+        let name = |news: RoundNews| {
+            let what = match news.what {
+                RoundEvent::NewRoundStep => "step",
+                RoundEvent::NewRound(_) => "round",
+                RoundEvent::CompleteProposal(_) => "proposal",
+                RoundEvent::Polka => "polka",
+                RoundEvent::Lock => "lock",
+                RoundEvent::Relock => "relock",
+                RoundEvent::ValidBlock => "valid",
+                RoundEvent::TimeoutPropose => "no proposal",
+                RoundEvent::TimeoutWait => "no votes",
+                RoundEvent::Vote(_) => "vote",
+            };
+            format!("{what} {}/{} {:?}", news.height, news.round, news.step)
+        };
+        news.map(name).collect()
+    }
+
+    #[test]
+    fn a_height_is_told_in_the_references_words() {
+        let (height, proposer) = (Height(7), Address([1; 20]));
+        let step = |round, step| Announcement::Step { height, round: Round(round), step, proposer };
+        let at = |round| Round(round);
+        let timed_out = |wait, round| {
+            Announcement::TimedOut(consensus::input::Timeout { height, round: at(round), wait })
+        };
+        let one = block(1);
+        let lock = |round| Announcement::Lock { height, round: at(round), block_id: one };
+        let polka = |block_id| Announcement::Polka { height, round: at(0), block_id };
+        let expected = [
+            (step(0, WireStep::NewHeight), vec!["step 7/0 NewHeight"]),
+            (step(0, WireStep::Propose), vec!["round 7/0 Propose", "step 7/0 Propose"]),
+            (
+                Announcement::CompleteProposal { height, round: at(0), block_id: one },
+                vec!["proposal 7/0 Propose"],
+            ),
+            (step(0, WireStep::Prevote), vec!["step 7/0 Prevote"]),
+            (polka(None), vec![]),
+            (polka(Some(one)), vec!["polka 7/0 Prevote"]),
+            (lock(0), vec!["lock 7/0 Prevote"]),
+            (timed_out(Wait::Precommit, 0), vec!["no votes 7/0 Prevote"]),
+            (step(1, WireStep::Propose), vec!["round 7/1 Propose", "step 7/1 Propose"]),
+            (timed_out(Wait::Propose, 1), vec!["no proposal 7/1 Propose"]),
+            (timed_out(Wait::Gossip, 1), vec![]),
+            (lock(1), vec!["relock 7/1 Propose"]),
+            (step(1, WireStep::Commit), vec!["step 7/1 Commit"]),
+        ];
+        let announced: Vec<Announcement> = expected.iter().map(|(it, _)| it.clone()).collect();
+        let texts: Vec<&str> = expected.iter().flat_map(|(_, texts)| texts.clone()).collect();
+        assert_eq!(told(&announced), texts);
+    }
+}

@@ -11,6 +11,7 @@ mod ports;
 
 mod advisories;
 mod crash;
+mod evidence;
 mod faults;
 mod index;
 mod light;
