@@ -18,3 +18,5 @@ pub mod simulate;
 
 pub mod completions;
 pub mod version;
+
+mod progress;

@@ -23,6 +23,7 @@ pub mod verifier;
 pub mod watch;
 
 pub mod client;
+pub mod clock;
 pub mod crash;
 pub mod indexer;
 pub mod logging;
