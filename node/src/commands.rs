@@ -7,6 +7,7 @@ pub mod testnet;
 pub mod dev;
 pub mod localnet;
 
+pub mod load;
 pub mod query;
 pub mod status;
 pub mod tx;

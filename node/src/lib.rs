@@ -26,5 +26,6 @@ pub mod client;
 pub mod clock;
 pub mod crash;
 pub mod indexer;
+pub mod load;
 pub mod logging;
 pub mod metrics;
