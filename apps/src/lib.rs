@@ -3,5 +3,6 @@
 
 pub mod framework;
 pub mod kvstore;
+pub mod ledger;
 
 pub use kvstore::{KvStore, KvStoreError};
