@@ -3,8 +3,11 @@
 //! The chain is real but for its signatures: blocks follow the rules of [`ChainState`], and every
 //! call is held against the grammar.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use types::chain_state::{BlockError, OutcomeError};
 use types::keys::SIGNATURE_BYTES;
@@ -24,6 +27,16 @@ use crate::response::Verdict;
 
 /// How much later each block is than the one before.
 const BLOCK_GAP: Duration = Duration::from_secs(1);
+
+/// An application that shows what it is about to commit, so that two of them can be compared, and
+/// says what should hold.
+pub trait Inspected: Application {
+    /// What the executed block writes: keys, and their new values or none.
+    fn staged_writes(&self) -> BTreeMap<Vec<u8>, Option<Bytes>>;
+
+    /// What does not hold in the committed state and should.
+    fn broken_invariant(&self) -> Option<String>;
+}
 
 /// A chain of one application, and of nobody else.
 pub struct TestChain {

@@ -1,0 +1,59 @@
+//! Which validators make the set.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use types::{PublicKey, ValidatorUpdate, VotingPower};
+
+use super::Staking;
+use super::records::{ACTIVE, Active, CANDIDATES, CHANGED, MISSES, rules_of};
+use crate::framework::{Account, Effects, State, event};
+
+impl Staking {
+    /// Chooses the set again if stake has moved since.
+    pub(super) fn choose_if_changed(self, state: &mut State, effects: &mut Effects) {
+        if CHANGED.get(state).is_some() {
+            self.choose(state, effects);
+        }
+    }
+
+    /// Chooses the validators with the most stake, and tells the chain what has changed. A set
+    /// without anybody would stop the chain: the one before stays then.
+    pub(super) fn choose(self, state: &mut State, effects: &mut Effects) {
+        state.remove(CHANGED.key());
+        let rules = rules_of(state);
+        let mut candidates: Vec<(Account, Active)> = CANDIDATES
+            .all(state)
+            .filter(|(_, it)| !it.jailed)
+            .map(|(account, it)| {
+                (account, Active { key: it.key, power: it.stake / rules.power_unit })
+            })
+            .filter(|(_, it)| 0 < it.power)
+            .collect();
+        candidates.sort_by_key(|(account, it)| (Reverse(it.power), *account));
+        candidates.truncate(rules.validators_max as usize);
+        if candidates.is_empty() {
+            state.emit(event("staking.nobody", &[]));
+            return;
+        }
+        let chosen: BTreeMap<Account, Active> = candidates.into_iter().collect();
+        let known: BTreeMap<Account, Active> = ACTIVE.all(state).collect();
+        for (account, member) in &known {
+            if chosen.get(account).is_none_or(|it| it.key != member.key) {
+                ACTIVE.remove(state, account);
+                MISSES.remove(state, account);
+                effects.validator_updates.push(update(member.key, 0));
+            }
+        }
+        for (account, member) in &chosen {
+            if known.get(account) != Some(member) {
+                ACTIVE.set(state, account, member);
+                effects.validator_updates.push(update(member.key, member.power));
+            }
+        }
+    }
+}
+
+fn update(key: [u8; 32], power: u64) -> ValidatorUpdate {
+    ValidatorUpdate { public_key: PublicKey(key), power: VotingPower(power) }
+}
