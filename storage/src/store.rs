@@ -169,7 +169,9 @@ impl Store {
 
     pub(crate) fn read(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
         let row = self.shared.rows.read(column, key)?;
-        self.count_reads(row.iter().len(), row.as_ref().map_or(0, |row| key.len() + row.len()));
+        if let Some(row) = &row {
+            self.count_reads(1, key.len() + row.len());
+        }
         Ok(row)
     }
 
