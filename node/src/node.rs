@@ -194,6 +194,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
     let watched = Sources {
         signer_syncs: prepared.signer.as_ref().map(Signer::syncs),
         timings: Arc::clone(&prepared.timings),
+        store: prepared.store.clone(),
         network: network.clone(),
         admission: Arc::clone(&admission),
     };

@@ -308,10 +308,10 @@ fn data_of_another_chain_or_of_a_newer_format_is_refused() {
     let home = Home::new();
     home.run_until_it_signs();
     let label = home.read("data/blocks/FORMAT");
-    let newer = label.replace("format 2\n", "format 3\n");
+    let newer = label.replace("format 3\n", "format 4\n");
     assert_ne!(newer, label);
     home.write("data/blocks/FORMAT", &newer);
-    home.refuses_to_start(&[], &["data/blocks", "3", "newer"]);
+    home.refuses_to_start(&[], &["data/blocks", "4", "newer"]);
     home.write("data/blocks/FORMAT", &label);
     home.edit("config/genesis.json", "/chain_id", json!("another-chain"));
     home.refuses_to_start(&[], &["data/blocks", "another-chain"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use storage::index::{Hit, Subject};
-use storage::{ExecutedBlock, StoredTx};
+use storage::{Excerpt, StoredTx};
 use tokio::sync::oneshot;
 use types::{Hash, Height, TxHash, TxResult, merkle};
 
@@ -142,9 +142,10 @@ pub fn tx(backend: &Backend, arguments: &Arguments) -> Answer {
     let not_found = || RpcError::internal(format!("tx ({}) not found", hex::encode_upper(&asked)));
     let hash = arguments.hash("hash").map(TxHash).ok_or_else(not_found)?;
     let place = backend.store.tx_place(&hash)?.ok_or_else(not_found)?;
-    let block = backend.store.executed(place.height)?.ok_or_else(not_found)?;
-    let proofs = arguments.bool("prove").then(|| Proofs::of(&block));
-    shape(&block.tx(place.index)?, proofs.as_ref())
+    let mut excerpt = backend.store.excerpt(place.height)?.ok_or_else(not_found)?;
+    let found = excerpt.tx(place.index)?.ok_or_else(not_found)?;
+    let proofs = Proofs::of(backend, place.height, arguments)?;
+    shape(&found, proofs.as_ref())
 }
 
 /// Transactions by their events: a page, and how many there are in all.
@@ -152,16 +153,16 @@ pub fn tx_search(backend: &Backend, arguments: &Arguments) -> Answer {
     let found = find(backend, Subject::Txs, arguments)?;
     let mut txs = Vec::with_capacity(found.hits.len());
     // Those of one block follow each other.
-    let mut last: Option<(Height, Option<ExecutedBlock>, Option<Proofs>)> = None;
+    let mut last: Option<(Height, Option<Excerpt>, Option<Proofs>)> = None;
     for Hit { height, index } in found.hits {
         if last.as_ref().is_none_or(|(last, ..)| *last != height) {
-            let block = backend.store.executed(height)?;
-            let proofs = block.as_ref().filter(|_| arguments.bool("prove")).map(Proofs::of);
-            last = Some((height, block, proofs));
+            let excerpt = backend.store.excerpt(height)?;
+            last = Some((height, excerpt, Proofs::of(backend, height, arguments)?));
         }
+        let Some((_, Some(excerpt), proofs)) = &mut last else { continue };
         // It may have been pruned since it was found.
-        if let Some((_, Some(block), proofs)) = &last {
-            txs.push(shape(&block.tx(index)?, proofs.as_ref())?);
+        if let Some(found) = excerpt.tx(index)? {
+            txs.push(shape(&found, proofs.as_ref())?);
         }
     }
     Ok(json!({"txs": txs, "total_count": number(found.total)}))
@@ -189,11 +190,20 @@ struct Proofs {
 }
 
 impl Proofs {
-    fn of(block: &ExecutedBlock) -> Self {
-        let leaves: Vec<Hash> = block.block.txs.iter().map(|tx| Hash::of(tx)).collect();
+    /// None if they are not asked for, or the block was pruned. All of it is read.
+    fn of(
+        backend: &Backend,
+        height: Height,
+        arguments: &Arguments,
+    ) -> Result<Option<Self>, RpcError> {
+        if !arguments.bool("prove") {
+            return Ok(None);
+        }
+        let Some(block) = backend.store.block(height)? else { return Ok(None) };
+        let leaves: Vec<Hash> = block.txs.iter().map(|tx| Hash::of(tx)).collect();
         let leaves: Vec<&[u8]> = leaves.iter().map(Hash::as_bytes).collect();
         let (root, proofs) = merkle::root_and_proofs(&leaves);
-        Self { root, proofs }
+        Ok(Some(Self { root, proofs }))
     }
 
     fn shape(&self, found: &StoredTx) -> Answer {

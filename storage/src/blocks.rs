@@ -4,7 +4,7 @@
 //! apart, so that it is read without them.
 
 use bytes::{Bytes, BytesMut};
-use types::part_set::PARTS_MAX;
+use types::part_set::{PART_BYTES, PARTS_MAX};
 use types::{
     Block, BlockId, Commit, ExtendedCommit, Hash, Header, Height, Part, PartSet, PartSetHeader,
     codec,
@@ -145,6 +145,11 @@ impl Store {
         row.map(|row| height_in(Column::Heights, &row)).transpose()
     }
 
+    pub(crate) fn meta_row(&self, height: Height) -> Result<Option<MetaRow>, StorageError> {
+        let row = self.read(Column::Metas, &height_key(height))?;
+        row.map(prost::Message::decode).transpose().in_row("meta", height)
+    }
+
     fn part_rows(&self, height: Height) -> Result<Vec<Row>, StorageError> {
         let span = Span::between(height_key(height), height_key(height.next()));
         self.scan(Column::Parts, &span, Order::Ascending, PARTS_MAX)
@@ -182,6 +187,7 @@ impl Step {
 }
 
 fn encode_meta(block: &Block, id: &BlockId, parts: &PartSet) -> Vec<u8> {
+    let (txs_before, next_tx_at) = tx_marks(block, parts);
     let row = MetaRow {
         hash: Bytes::copy_from_slice(id.hash.as_bytes()),
         parts_total: id.parts.total,
@@ -189,8 +195,24 @@ fn encode_meta(block: &Block, id: &BlockId, parts: &PartSet) -> Vec<u8> {
         block_bytes: parts.bytes_count() as u64,
         txs_count: u32::try_from(block.txs.len()).expect("a block's bytes bound its transactions"),
         header: codec::encode_header(&block.header),
+        txs_before,
+        next_tx_at,
     };
     prost::Message::encode_to_vec(&row)
+}
+
+/// For each part, how many transactions begin before it, and where the next one begins.
+fn tx_marks(block: &Block, parts: &PartSet) -> (Vec<u32>, Vec<u32>) {
+    let bytes = |at: usize| u32::try_from(at).expect("a block's bytes have a limit");
+    let mut offsets = codec::tx_offsets(block).peekable();
+    let mut passed = 0;
+    let mark = |part: u32| {
+        while offsets.next_if(|at| *at < part as usize * PART_BYTES).is_some() {
+            passed += 1;
+        }
+        (passed, bytes(offsets.peek().copied().unwrap_or(parts.bytes_count())))
+    };
+    (0..parts.header().total).map(mark).unzip()
 }
 
 fn decode_meta(height: Height, row: Bytes) -> Result<BlockMeta, StorageError> {

@@ -6,11 +6,12 @@
 //! begins, counts from ordinals that the rows carry, and reads in order from there on.
 //!
 //! Reading order: numbers as events write them, claims on values, places, rows, the writer; then
-//! what a search demands, the ways to read, and the search itself.
+//! what a search demands, the ways to read and to look up, and the search itself.
 
 mod claim;
 mod decimal;
 mod demand;
+mod lookup;
 mod place;
 mod reader;
 mod rows;

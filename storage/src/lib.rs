@@ -22,14 +22,17 @@ pub mod records;
 pub mod states;
 pub mod txs;
 
+pub mod excerpt;
+
 pub mod prune;
 
 pub mod index;
 
 pub use blocks::BlockMeta;
 pub use error::StorageError;
+pub use excerpt::Excerpt;
 pub use key_value::{Batch, Durable, KeyValue};
 pub use memory::Memory;
-pub use store::{Step, Store, Writes};
-pub use txs::{ExecutedBlock, StoredTx, TxPlace};
+pub use store::{Reads, Step, Store, Writes};
+pub use txs::{StoredTx, TxPlace};
 pub use version::ChainIdentity;

@@ -25,7 +25,8 @@ const BLOCK_COLUMNS: [Column; 7] = [
 impl Store {
     /// Forgets the blocks below `retain`, and all that belongs to them; the tip always stays.
     /// Blocks whose events are in the index stay until its writer has deleted them there, for which
-    /// it needs their outcomes: they go with a later call.
+    /// it needs their outcomes, and so do those from [`Store::hold_from`] on: they go with a later
+    /// call.
     /// Validators stay resolvable from `retain` - 1 on (they signed the commit that the block at
     /// `retain` carries), parameters and outcomes from `retain` on. Returns how many blocks went.
     ///
@@ -36,7 +37,7 @@ impl Store {
             return Ok(0);
         };
         self.raise_wanted_base(retain);
-        let mut retain = retain.min(tip);
+        let mut retain = retain.min(tip).min(self.held_from());
         if let Some(index) = self.index_row()? {
             retain = retain.min(Height(index.base));
         }

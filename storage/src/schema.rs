@@ -11,7 +11,7 @@
 //! | `heights` | block hash | height, 8 bytes |
 //! | `commits` | height | `Commit` that the next block carries |
 //! | `seen_commits` | height | `ExtendedCommit` by which this node decided |
-//! | `outcomes` | height | `BlockOutcome` |
+//! | `outcomes` | height, and for all pieces but the first, index | `BlockOutcome` in pieces |
 //! | `txs` | transaction hash | [`TxRow`]: where it stands and its code |
 //! | `states` | `last` | `ChainState` after the last executed block |
 //! | `members` | height | [`MembersRow`]: keys and powers in force from this height on |
@@ -25,13 +25,19 @@
 //! | `tx_events` | name, form, value, place | what is under each name in transactions' events |
 //! | `block_events` | name, form, value, place | the same of blocks' events |
 //!
+//! An outcome is cut between its fields into pieces of about [`PIECE_BYTES`]; the index is of the
+//! first transaction of which the piece may speak. Before format 3 it was one piece.
+//!
 //! The keys of the last two have three forms: `index/rows.rs` describes them.
 
 use bytes::Bytes;
 use types::{Hash, Height};
 
 /// The format that this release writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
+
+/// Least bytes of an outcome's piece, but for the last.
+pub const PIECE_BYTES: usize = 32 * 1024;
 
 /// Key of the genesis file in [`Column::Chain`].
 pub const GENESIS_KEY: &[u8] = b"genesis";
@@ -147,6 +153,22 @@ pub fn part_key(height: Height, index: u32) -> [u8; 12] {
     key
 }
 
+/// Key of a piece of an outcome, before which so many results stand.
+pub fn piece_key(height: Height, before: u32) -> Vec<u8> {
+    match before {
+        0 => height_key(height).to_vec(),
+        before => part_key(height, before).to_vec(),
+    }
+}
+
+/// How many results stand before a piece of an outcome; none if the key is too short.
+pub fn before_piece(key: &[u8]) -> Option<u32> {
+    match key.get(8..)? {
+        [] => Some(0),
+        before => Some(u32::from_be_bytes(*before.first_chunk()?)),
+    }
+}
+
 /// Key of a record.
 pub fn record_key(height: Height, sequence: u64) -> [u8; 16] {
     let mut key = [0; 16];
@@ -189,6 +211,13 @@ pub struct MetaRow {
     /// The header in protobuf.
     #[prost(bytes = "bytes", tag = "6")]
     pub header: Bytes,
+    /// For each part, how many transactions begin before it. Empty in rows of formats before 3.
+    #[prost(uint32, repeated, tag = "7")]
+    pub txs_before: Vec<u32>,
+    /// For each part, at which byte of the encoded block the first transaction begins that begins
+    /// in it or later; the end of the block if there is none. Empty in rows of formats before 3.
+    #[prost(uint32, repeated, tag = "8")]
+    pub next_tx_at: Vec<u32>,
 }
 
 /// Where a transaction stands.

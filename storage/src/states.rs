@@ -14,6 +14,7 @@ use types::{
 };
 
 use crate::error::{InRow, StorageError};
+use crate::key_value::{Order, Span};
 use crate::schema::{Column, LAST_STATE_KEY, MemberRow, MembersRow, RotationRow, height_key};
 use crate::store::{Step, Store, fixed};
 
@@ -70,8 +71,17 @@ impl Store {
     /// # Errors
     /// If the disk fails or the row is damaged.
     pub fn outcome(&self, height: Height) -> Result<Option<BlockOutcome>, StorageError> {
-        let row = self.read(Column::Outcomes, &height_key(height))?;
-        row.map(|row| codec::decode_outcome(&row)).transpose().in_row("outcome", height)
+        let span = Span::between(height_key(height), height_key(height.next()));
+        let pieces = self.scan(Column::Outcomes, &span, Order::Ascending, usize::MAX)?;
+        let outcome = match pieces.as_slice() {
+            [] => return Ok(None),
+            [(_, whole)] => codec::decode_outcome(whole),
+            pieces => {
+                let pieces: Vec<&[u8]> = pieces.iter().map(|(_, piece)| piece.as_ref()).collect();
+                codec::decode_outcome(&pieces.concat())
+            }
+        };
+        outcome.map(Some).in_row("outcome", height)
     }
 
     pub(crate) fn rotation(&self, height: Height) -> Result<Option<RotationRow>, StorageError> {

@@ -37,6 +37,10 @@ struct Shared {
     settled_writes: AtomicU64,
     /// Below this height nobody needs blocks any more.
     wanted_base: AtomicU64,
+    rows_read: AtomicU64,
+    bytes_read: AtomicU64,
+    /// From this height on blocks stay, for somebody who has yet to read them.
+    held_from: AtomicU64,
 }
 
 /// How often the store was written to since it was opened.
@@ -46,6 +50,15 @@ pub struct Writes {
     pub synced: u64,
     /// Those that did not.
     pub unsynced: u64,
+}
+
+/// How much of the store was read since it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// Rows, whatever their size.
+    pub rows: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
 }
 
 /// What is to be kept together: gathered during a turn, then written as one batch.
@@ -89,6 +102,9 @@ impl Store {
             synced_writes: AtomicU64::new(0),
             settled_writes: AtomicU64::new(0),
             wanted_base: AtomicU64::new(0),
+            rows_read: AtomicU64::new(0),
+            bytes_read: AtomicU64::new(0),
+            held_from: AtomicU64::new(u64::MAX),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -104,6 +120,19 @@ impl Store {
             synced: self.shared.synced_writes.load(Ordering::Relaxed),
             unsynced: self.shared.unsynced_writes.load(Ordering::Relaxed),
         }
+    }
+
+    /// How much was read, for metrics.
+    pub fn reads(&self) -> Reads {
+        Reads {
+            rows: self.shared.rows_read.load(Ordering::Relaxed),
+            bytes: self.shared.bytes_read.load(Ordering::Relaxed),
+        }
+    }
+
+    fn count_reads(&self, rows: usize, bytes: usize) {
+        self.shared.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
+        self.shared.bytes_read.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// First and last block, if there is any.
@@ -139,7 +168,11 @@ impl Store {
     }
 
     pub(crate) fn read(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.shared.rows.read(column, key)
+        let row = self.shared.rows.read(column, key)?;
+        if let Some(row) = &row {
+            self.count_reads(1, key.len() + row.len());
+        }
+        Ok(row)
     }
 
     pub(crate) fn scan(
@@ -149,7 +182,9 @@ impl Store {
         order: Order,
         limit: usize,
     ) -> Result<Vec<Row>, StorageError> {
-        self.shared.rows.scan(column, span, order, limit)
+        let rows = self.shared.rows.scan(column, span, order, limit)?;
+        self.count_reads(rows.len(), rows.iter().map(|(key, row)| key.len() + row.len()).sum());
+        Ok(rows)
     }
 
     pub(crate) fn last_in_run(
@@ -174,6 +209,16 @@ impl Store {
     /// Nobody needs blocks below this height any more.
     pub(crate) fn raise_wanted_base(&self, height: Height) {
         self.shared.wanted_base.fetch_max(height.0, Ordering::Relaxed);
+    }
+
+    /// From this height on no block is pruned until this is called with a greater one. Nobody holds
+    /// blocks when a store is opened.
+    pub fn hold_from(&self, height: Height) {
+        self.shared.held_from.store(height.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn held_from(&self) -> Height {
+        Height(self.shared.held_from.load(Ordering::Relaxed))
     }
 
     pub(crate) fn take_sequence(&self) -> u64 {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use types::{Block, BlockOutcome, Height, Tx, TxHash, TxResult, codec};
 
 use crate::error::{InRow, StorageError};
-use crate::schema::{Column, TxRow, height_key};
+use crate::schema::{Column, PIECE_BYTES, TxRow, height_key, piece_key};
 use crate::store::{Step, Store};
 
 /// Code of a transaction that succeeded.
@@ -47,43 +46,6 @@ impl Store {
         let row: TxRow = prost::Message::decode(row).in_row("transaction", hash)?;
         Ok(Some(TxPlace { height: Height(row.height), index: row.index, code: row.code }))
     }
-
-    /// A block with what came of it, to take transactions from; none if it is not executed, or
-    /// pruned.
-    ///
-    /// # Errors
-    /// If the disk fails or the rows are damaged.
-    pub fn executed(&self, height: Height) -> Result<Option<ExecutedBlock>, StorageError> {
-        let outcome = self.read(Column::Outcomes, &height_key(height))?;
-        let block = self.block(height)?;
-        Ok(block.zip(outcome).map(|(block, outcome)| ExecutedBlock { block, outcome }))
-    }
-}
-
-/// A block with what came of it.
-#[derive(Clone, Debug)]
-pub struct ExecutedBlock {
-    /// The block.
-    pub block: Block,
-    /// Encoded: of the many results in it few are asked for.
-    outcome: Bytes,
-}
-
-impl ExecutedBlock {
-    /// The transaction at this place in the block.
-    ///
-    /// # Errors
-    /// If there is none, or its result is damaged.
-    pub fn tx(&self, index: u32) -> Result<StoredTx, StorageError> {
-        let height = self.block.header.height;
-        let tx = self.block.txs.get(index as usize).cloned();
-        let result = codec::decode_tx_result(&self.outcome, index).in_row("outcome", height)?;
-        let (Some(tx), Some(result)) = (tx, result) else {
-            let what = format!("transaction {index} of {height}");
-            return Err(StorageError::damaged(what, "beyond its block"));
-        };
-        Ok(StoredTx { place: TxPlace { height, index, code: result.code }, tx, result })
-    }
 }
 
 impl Step {
@@ -93,8 +55,7 @@ impl Step {
     /// If the disk fails: earlier places of transactions that failed are looked up.
     pub fn outcome(&mut self, block: &Block, outcome: &BlockOutcome) -> Result<(), StorageError> {
         let height = block.header.height;
-        let row = codec::encode_outcome(outcome);
-        self.batch.put(Column::Outcomes, height_key(height), row);
+        self.put_outcome(height, outcome)?;
         let mut succeeded = BTreeSet::new();
         for (index, (tx, result)) in (0..).zip(block.txs.iter().zip(&outcome.tx_results)) {
             let hash = TxHash::of(tx);
@@ -107,6 +68,20 @@ impl Step {
             let row = TxRow { height: height.0, index, code: result.code };
             let row = prost::Message::encode_to_vec(&row);
             self.batch.put(Column::Txs, hash.0.as_bytes(), row);
+        }
+        Ok(())
+    }
+
+    fn put_outcome(&mut self, height: Height, outcome: &BlockOutcome) -> Result<(), StorageError> {
+        if self.store.read(Column::Outcomes, &height_key(height))?.is_some() {
+            // A crash came between this and the state. Texts may be others this time, and so their
+            // pieces.
+            let after = height_key(height.next());
+            self.batch.delete_range(Column::Outcomes, height_key(height), after);
+        }
+        let pieces = codec::cut_outcome(&codec::encode_outcome(outcome), PIECE_BYTES);
+        for (before, piece) in pieces.expect("it was encoded just now") {
+            self.batch.put(Column::Outcomes, piece_key(height, before), piece);
         }
         Ok(())
     }

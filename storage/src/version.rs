@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! lockstep store
-//! format 2
+//! format 3
 //! chain "local-1" with genesis 5D41402A…
 //! ```
 
@@ -92,6 +92,9 @@ fn check(folder: &Path, text: &str, expected: &Label) -> Result<u32, StorageErro
 /// Format 2 has columns that format 1 has not (`indexed`, `tx_events`, `block_events`), and changes
 /// no row. The database makes columns that are missing when it opens; so only the label changes,
 /// which keeps earlier releases from a database with columns that they cannot open.
+///
+/// Format 3 cuts large outcomes into several rows, and notes in `metas` where transactions begin.
+/// Rows of earlier formats stay as they are, and are read.
 fn migrate(folder: &Path, found: u32, expected: &Label) -> io::Result<()> {
     if found == expected.format {
         return Ok(());

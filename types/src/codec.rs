@@ -17,12 +17,15 @@ mod vote;
 mod wire;
 
 pub use block::{
-    APP_HASH_BYTES_MAX, decode_block, decode_header, decode_part, encode_block, encode_header,
-    encode_part,
+    APP_HASH_BYTES_MAX, TX_FRAME_BYTES_MAX, decode_block, decode_header, decode_part,
+    decode_tx_frame, encode_block, encode_header, encode_part, tx_offsets,
 };
 pub use evidence::{decode_evidence, encode_evidence};
 pub use message::{decode_message, encode_message};
-pub use outcome::{decode_outcome, decode_result, decode_tx_result, encode_outcome, encode_result};
+pub use outcome::{
+    cut_outcome, decode_outcome, decode_result, decode_tx_result, encode_executed_tx,
+    encode_outcome, encode_result,
+};
 pub use params::{decode_params, decode_params_update, encode_params, encode_params_update};
 pub use state::{decode_chain_state, encode_chain_state};
 pub use validator::{decode_validator_set, encode_validator_set};

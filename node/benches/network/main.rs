@@ -37,6 +37,12 @@ struct Args {
     /// Seconds of each measurement; the soak has its own.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..=600))]
     seconds: u64,
+    /// How many transactions are searched in.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..))]
+    txs: u64,
+    /// How many searches of each kind.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    searches: u64,
     /// Five seconds each: whether it works, not how well.
     #[arg(long)]
     quick: bool,
@@ -125,7 +131,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
             Section::Throughput => bench.throughput().await,
             Section::Idle => bench.idle().await,
             Section::Soak => bench.soak().await,
-            Section::Search => search::run(&args.program).await,
+            Section::Search => search::run(&args.program, args.txs, args.searches).await,
         };
         report.add(table.with_context(|| format!("section {section:?}"))?)?;
     }

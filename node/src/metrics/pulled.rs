@@ -11,6 +11,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
+use storage::{Reads, Store};
 
 use crate::admission::Admission;
 
@@ -21,6 +22,8 @@ pub struct Sources {
     pub signer_syncs: Option<Arc<AtomicU64>>,
     /// How long the application takes.
     pub timings: Arc<Timings>,
+    /// Counts what is read.
+    pub store: Store,
     /// The peers.
     pub network: p2p::Handle,
     /// The mempool.
@@ -72,7 +75,14 @@ impl Sources {
             let name = "signer_synced_writes_total";
             family(name, "Synced writes of the signer.", vec![counter(Vec::new(), count)])
         });
-        syncs.collect()
+        let Reads { rows, bytes } = self.store.reads();
+        let reads = [
+            ("store_rows_read_total", "Rows of the store that were read.", rows),
+            ("store_bytes_read_total", "Bytes of them.", bytes),
+        ];
+        let reads =
+            reads.map(|(name, help, count)| family(name, help, vec![counter(Vec::new(), count)]));
+        syncs.chain(reads).collect()
     }
 
     /// Bytes to and from each peer, by channel.

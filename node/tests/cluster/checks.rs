@@ -6,7 +6,7 @@ use std::path::Path;
 
 use node::home::{Home, load_genesis};
 use storage::{ChainIdentity, Store};
-use types::{Address, Block, BlockId, BlockOutcome, ExtendedCommit, Height, Round, Vote};
+use types::{Address, Block, BlockId, BlockOutcome, ExtendedCommit, Height, Round, TxHash, Vote};
 
 use crate::client::Committed;
 use crate::network::Network;
@@ -58,6 +58,15 @@ impl Chain {
     /// How many transactions the block of a height has.
     pub fn txs_count(&self, height: u64) -> usize {
         self.decided[height as usize - 1].block.txs.len()
+    }
+
+    /// All transactions: the height and place of each, and its hash.
+    pub fn tx_places(&self) -> impl Iterator<Item = (u64, u64, String)> + '_ {
+        self.decided.iter().flat_map(|it| {
+            let height = it.block.header.height.0;
+            let hashes = it.block.txs.iter().map(|tx| TxHash::of(tx).to_string());
+            (0..).zip(hashes).map(move |(index, hash)| (height, index, hash))
+        })
     }
 
     /// By which commit the block of a height was decided.

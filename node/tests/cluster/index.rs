@@ -11,7 +11,7 @@ use crate::network::Network;
 use crate::patience::wait_for;
 
 /// How many transactions are sent at full speed; `LOCKSTEP_TEST_TXS` has another number.
-const TXS: usize = 3_000;
+const TXS: usize = 10_000;
 /// The most that a page holds.
 const PER_PAGE: usize = 100;
 /// How long the nodes that were killed stay away.
@@ -111,4 +111,5 @@ fn two_nodes_killed_among_thousands_of_transactions_have_the_whole_index() {
     drop(clients);
     let chain: Chain = end_and_check(network);
     chain.has_each_once(&accepted);
+    assert!(chain.tx_places().eq(answers.swap_remove(0)), "the index is what the blocks have");
 }

@@ -1,15 +1,11 @@
 //! Reads the index on behalf of one search, and stops it when it reads too much.
 
-use types::codec;
-
 use super::claim::Claim;
-use super::demand::Demand;
 use super::place::{Place, Subject};
-use super::rows::{Prefix, placed_at_end, value_of};
+use super::rows::{placed_at_end, value_of};
 use super::search::SearchError;
-use crate::error::InRow;
 use crate::key_value::{Order, Row, Span};
-use crate::schema::{Column, height_key};
+use crate::schema::Column;
 use crate::store::Store;
 
 /// Rows read at a time.
@@ -85,18 +81,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether an event carries what is demanded.
-    pub fn carries(&mut self, place: Place, demand: &Demand) -> Result<bool, SearchError> {
-        let prefix = Prefix::placed(self.subject.column(), &demand.name);
-        let mut carries = false;
-        let span = prefix.between(place, place);
-        self.visit(prefix.column, span, Order::Ascending, |reader, row| {
-            carries = reader.satisfies(&row, &demand.claims)?;
-            Ok(if carries { Go::Stop } else { Go::On })
-        })?;
-        Ok(carries)
-    }
-
     /// Whether all claims are true of the value of a placed row.
     pub fn satisfies(&mut self, (key, row): &Row, claims: &[Claim]) -> Result<bool, SearchError> {
         let (value, whole) = value_of(row)?;
@@ -126,16 +110,9 @@ impl<'a> Reader<'a> {
     fn long_value(&mut self, key: &[u8]) -> Result<Option<String>, SearchError> {
         self.charge(LONG_VALUE_ROWS)?;
         let (Place { hit, event }, number) = placed_at_end(key)?;
-        let row = self.store.read(Column::Outcomes, &height_key(hit.height))?;
-        let Some(row) = row else { return Ok(None) };
         let events = match self.subject {
-            Subject::Txs => {
-                let result = codec::decode_tx_result(&row, hit.index);
-                result.in_row("outcome", hit.height)?.map(|it| it.events)
-            }
-            Subject::Blocks => {
-                Some(codec::decode_outcome(&row).in_row("outcome", hit.height)?.events)
-            }
+            Subject::Txs => self.store.tx_result(hit.height, hit.index)?.map(|it| it.events),
+            Subject::Blocks => self.store.outcome(hit.height)?.map(|it| it.events),
         };
         let mut events = events.unwrap_or_default();
         let event = events.get_mut(event as usize);

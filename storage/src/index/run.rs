@@ -2,7 +2,7 @@
 
 use types::Height;
 
-use super::place::{Hit, Place};
+use super::place::{Hit, Place, Subject};
 use super::reader::{Go, Reader};
 use super::rows::{Form, Prefix, ordinal_of, place_at_end, placed_at_end};
 use super::search::SearchError;
@@ -103,7 +103,7 @@ impl Run {
     /// The place from which on the first row has this ordinal: the last place from which on it has
     /// at most that, since ordinals grow along a run.
     fn locate(&self, reader: &mut Reader<'_>, ordinal: u64) -> Result<Place, SearchError> {
-        let mut reached = |place: Place| -> Result<bool, SearchError> {
+        let reached = |reader: &mut Reader<'_>, place: Place| -> Result<bool, SearchError> {
             let place = place.max(self.from);
             let span = self.prefix.between(place, self.to);
             let row = reader.first(self.prefix.column, &span, Order::Ascending)?;
@@ -114,12 +114,16 @@ impl Run {
         };
         let (from, to) = (self.from.hit, self.to.hit);
         let height = last_where(from.height.0, to.height.0, |height| {
-            reached(Place::first_of(Height(height)))
+            reached(reader, Place::first_of(Height(height)))
         })?;
         let height = Height(height);
-        let index = last_where(0, u64::from(u32::MAX), |index| {
+        let last = match reader.subject {
+            Subject::Txs => indexed(reader, height)?.map_or(u32::MAX, |row| row.txs),
+            Subject::Blocks => 0,
+        };
+        let index = last_where(0, u64::from(last), |index| {
             let index = u32::try_from(index).expect("searched up to the greatest");
-            reached(Hit { height, index }.first())
+            reached(reader, Hit { height, index }.first())
         })?;
         let index = u32::try_from(index).expect("searched up to the greatest");
         Ok(Hit { height, index }.first().max(self.from))

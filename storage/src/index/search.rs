@@ -10,6 +10,7 @@ use types::{Height, Time};
 use super::claim::{Claim, Condition, Relation, Scalar};
 use super::decimal::Decimal;
 use super::demand::{Demand, Demands};
+use super::lookup::Lookup;
 use super::place::{Hit, Place, Subject};
 use super::reader::{Go, Reader};
 use super::rows::{Form, Prefix, numbers_between, place_at_end, text_in, texts_between};
@@ -130,8 +131,13 @@ impl Searching<'_> {
         }
         let Some((meets, source)) = self.cheapest()? else { return Ok(Found::default()) };
         let rest = self.demands.event.iter().enumerate().filter(|(index, _)| *index != meets);
-        let rest: Vec<&Demand> = rest.map(|(_, demand)| demand).collect();
         let order = self.search.order;
+        let end = match order {
+            Order::Ascending => self.to,
+            Order::Descending => self.from,
+        };
+        let rest = rest.map(|(_, demand)| Lookup::new(&self.reader, demand, order, end));
+        let mut rest: Vec<Lookup<'_>> = rest.collect();
         let mut tally = Tally::new(self.search);
         match source {
             Source::Run(run, claims) => {
@@ -146,7 +152,7 @@ impl Searching<'_> {
                     if tally.lacks(place.hit)
                         && demands.allow(place.hit.height)
                         && (claims.is_empty() || reader.satisfies(&row, &claims)?)
-                        && carries_all(reader, place, &rest)?
+                        && carries_all(reader, place, &mut rest)?
                     {
                         tally.add(place.hit);
                     }
@@ -157,7 +163,7 @@ impl Searching<'_> {
                 let mut add = |place: Place| -> Result<(), SearchError> {
                     if tally.lacks(place.hit)
                         && self.demands.allow(place.hit.height)
-                        && carries_all(&mut self.reader, place, &rest)?
+                        && carries_all(&mut self.reader, place, &mut rest)?
                     {
                         tally.add(place.hit);
                     }
@@ -210,13 +216,16 @@ impl Searching<'_> {
     fn cheapest(&mut self) -> Result<Option<(usize, Source)>, SearchError> {
         let column = self.search.subject.column();
         let mut best: Option<(u64, usize, Source)> = None;
+        // Of two runs as long, the one with claims is read: its rows answer them at once.
+        let mut rank = (u64::MAX, true);
         for (index, demand) in self.demands.event.iter().enumerate() {
             let (run, claims) = self.run_of(demand);
             let count = run.count(&mut self.reader)?;
             if count == 0 {
                 return Ok(None);
             }
-            if best.as_ref().is_none_or(|(least, ..)| count < *least) {
+            if best.is_none() || (count, claims.is_empty()) < rank {
+                rank = (count, claims.is_empty());
                 best = Some((count, index, Source::Run(run, claims)));
             }
         }
@@ -276,10 +285,10 @@ impl Searching<'_> {
 fn carries_all(
     reader: &mut Reader<'_>,
     place: Place,
-    demands: &[&Demand],
+    demands: &mut [Lookup<'_>],
 ) -> Result<bool, SearchError> {
     for demand in demands {
-        if !reader.carries(place, demand)? {
+        if !demand.is_carried(reader, place)? {
             return Ok(false);
         }
     }

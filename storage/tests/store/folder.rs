@@ -54,10 +54,10 @@ fn store_of_the_same_name_but_another_genesis_is_refused() {
 #[test]
 fn store_of_a_newer_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let label = "lockstep store\nformat 3\nwritten in a way that nobody knows yet\n";
+    let label = "lockstep store\nformat 4\nwritten in a way that nobody knows yet\n";
     fs::write(folder.path().join("FORMAT"), label).unwrap();
     let text = refusal(folder.path(), "one");
-    assert!(text.contains("has format 3, this release knows up to 2"), "{text}");
+    assert!(text.contains("has format 4, this release knows up to 3"), "{text}");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn store_of_the_first_format_becomes_one_of_the_present() {
     ["indexed", "tx_events", "block_events"].iter().for_each(|it| rows.drop_cf(it).unwrap());
     drop(rows);
     let label = fs::read_to_string(&file).unwrap();
-    fs::write(&file, label.replace("format 2", "format 1")).unwrap();
+    fs::write(&file, label.replace("format 3", "format 1")).unwrap();
     for _ in 0..2 {
         let store = Store::open(folder.path(), &identity("store-test")).unwrap();
         assert_eq!(store.state().unwrap().as_ref(), Some(&chain.state));

@@ -4,6 +4,7 @@
 
 mod advisories;
 mod chain;
+mod excerpts;
 #[path = "../support/failing.rs"]
 mod failing;
 mod folder;
@@ -297,7 +298,7 @@ fn transactions_are_found_by_hash_with_their_results() {
         let outcome = BlockOutcome { tx_results, ..Default::default() };
         chain.grow_to(vec![good.clone(), bad.clone()], vec![], outcome).keep(&store);
         let at = store.tx_place(&TxHash::of(&bad)).unwrap().unwrap();
-        let found = store.executed(at.height).unwrap().unwrap().tx(at.index).unwrap();
+        let found = store.excerpt(at.height).unwrap().unwrap().tx(at.index).unwrap().unwrap();
         assert_eq!((found.place.height, found.place.index), (Height(1), 1));
         assert_eq!((found.tx, found.result), (bad.clone(), result(3)));
 

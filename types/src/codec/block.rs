@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use prost::encoding::{self, WireType};
 use tendermint_proto::v0_38::{crypto, types, version};
 
 use super::scalar::{
@@ -38,6 +39,38 @@ pub fn block_bytes(block: &Block) -> usize {
 /// Bytes of a field of so many bytes, with what stands before them.
 fn field_bytes(bytes: usize) -> usize {
     1 + prost::length_delimiter_len(bytes) + bytes
+}
+
+/// The bytes of the encoded block at which the fields of its transactions begin.
+pub fn tx_offsets(block: &Block) -> impl Iterator<Item = usize> + '_ {
+    let fields: usize = block.txs.iter().map(|tx| field_bytes(tx.len())).sum();
+    let header = field_bytes(header_to_wire(&block.header).encoded_len());
+    let first = header + field_bytes(fields) - fields;
+    block.txs.iter().scan(first, |next, tx| {
+        let offset = *next;
+        *next += field_bytes(tx.len());
+        Some(offset)
+    })
+}
+
+/// Most bytes of a transaction's field that stand before the transaction.
+pub const TX_FRAME_BYTES_MAX: usize = 1 + 10;
+
+/// Reads the beginning of a transaction's field: how many bytes stand before the transaction, and
+/// how many it has.
+///
+/// # Errors
+/// If the bytes do not begin so.
+pub fn decode_tx_frame(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
+    let mut rest = bytes;
+    let key = encoding::decode_key(&mut rest).ok();
+    let length = encoding::decode_varint(&mut rest).ok().and_then(|it| usize::try_from(it).ok());
+    match (key, length) {
+        (Some((1, WireType::LengthDelimited)), Some(length)) if length <= BLOCK_BYTES_MAX => {
+            Ok((bytes.len() - rest.len(), length))
+        }
+        _ => Err(refused("block.data.txs", "no transaction begins here")),
+    }
 }
 
 /// Reads a block of at most [`BLOCK_BYTES_MAX`] bytes. Its transactions are slices of `bytes`.

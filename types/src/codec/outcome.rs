@@ -6,11 +6,13 @@ use prost::encoding::{self, DecodeContext, WireType};
 use tendermint_proto::v0_38::abci;
 
 use super::params::{params_update_from_wire, params_update_to_wire};
-use super::scalar::{power, unsigned_to_wire};
+use super::scalar::{height_to_wire, power, unsigned_to_wire};
 use super::validator::{public_key_from_wire, public_key_to_wire};
 use super::{DecodeError, decoded, wire};
 use crate::hash::AppHash;
+use crate::height::Height;
 use crate::outcome::{BlockOutcome, Event, EventAttribute, TxResult, ValidatorUpdate};
+use crate::tx::Tx;
 
 /// The outcome's bytes, for the store. spec: `ResponseFinalizeBlock`.
 pub fn encode_outcome(outcome: &BlockOutcome) -> Bytes {
@@ -43,17 +45,18 @@ pub fn decode_outcome(bytes: &[u8]) -> Result<BlockOutcome, DecodeError> {
     })
 }
 
+/// Tag of `tx_results` in [`wire::BlockOutcome`].
+const TX_RESULTS: u32 = 2;
+
+fn wrong(error: prost::DecodeError) -> DecodeError {
+    DecodeError::Protobuf { what: "outcome", reason: error.to_string() }
+}
+
 /// Reads what became of one transaction, and skips all else; none if there are not so many.
 ///
 /// # Errors
 /// What is wrong with the outcome.
 pub fn decode_tx_result(outcome: &[u8], index: u32) -> Result<Option<TxResult>, DecodeError> {
-    /// Tag of `tx_results` in [`wire::BlockOutcome`].
-    const TX_RESULTS: u32 = 2;
-    let wrong = |error: prost::DecodeError| DecodeError::Protobuf {
-        what: "outcome",
-        reason: error.to_string(),
-    };
     let mut rest = outcome;
     let mut passed = 0;
     while !rest.is_empty() {
@@ -82,6 +85,40 @@ pub fn encode_result(result: &TxResult) -> Bytes {
 /// What is wrong with it.
 pub fn decode_result(bytes: &[u8]) -> Result<TxResult, DecodeError> {
     decoded("result", bytes).map(tx_result_from_wire)
+}
+
+/// Cuts an encoded outcome between its fields into pieces of at least so many bytes, but for the
+/// last; each with how many results stand before it, which are more for each. [`decode_tx_result`]
+/// reads a piece as it reads the whole.
+///
+/// # Errors
+/// What is wrong with the outcome.
+pub fn cut_outcome(outcome: &Bytes, least: usize) -> Result<Vec<(u32, Bytes)>, DecodeError> {
+    let (mut pieces, mut from, mut passed, mut before) = (vec![], 0, 0, 0);
+    let mut rest: &[u8] = outcome;
+    while !rest.is_empty() {
+        let at = outcome.len() - rest.len();
+        if least <= at - from && before < passed {
+            pieces.push((before, outcome.slice(from..at)));
+            (from, before) = (at, passed);
+        }
+        let (tag, kind) = encoding::decode_key(&mut rest).map_err(wrong)?;
+        encoding::skip_field(kind, tag, &mut rest, DecodeContext::default()).map_err(wrong)?;
+        passed += u32::from(tag == TX_RESULTS);
+    }
+    pieces.push((before, outcome.slice(from..)));
+    Ok(pieces)
+}
+
+/// A transaction with its place and result, as databases outside keep it. spec: `abci.TxResult`.
+pub fn encode_executed_tx(height: Height, index: u32, tx: &Tx, result: &TxResult) -> Vec<u8> {
+    let wire = abci::TxResult {
+        height: height_to_wire(height),
+        index,
+        tx: tx.clone(),
+        result: Some(tx_result_to_wire(result)),
+    };
+    wire.encode_to_vec()
 }
 
 /// The leaf of a result under [`BlockOutcome::results_hash`]: only what all nodes agree on.
@@ -177,5 +214,16 @@ mod tests {
         }
         assert_eq!(decode_tx_result(&bytes, 3), Ok(None));
         assert!(decode_tx_result(&bytes[..bytes.len() - 1], 2).is_err());
+        for least in [1, 20, 60, bytes.len(), usize::MAX / 2] {
+            let pieces = cut_outcome(&bytes, least).unwrap();
+            let whole: Vec<u8> = pieces.iter().flat_map(|(_, piece)| piece.to_vec()).collect();
+            assert_eq!(whole, bytes);
+            assert!(pieces.windows(2).all(|it| it[0].0 < it[1].0));
+            for (index, result) in (0..).zip(&outcome.tx_results) {
+                let at = pieces.partition_point(|(before, _)| *before <= index) - 1;
+                let (before, piece) = &pieces[at];
+                assert_eq!(decode_tx_result(piece, index - before), Ok(Some(result.clone())));
+            }
+        }
     }
 }

@@ -128,6 +128,12 @@ proptest! {
             prop_assert_eq!(received.add(sent.get(index).unwrap().clone()), Ok(true));
         }
         prop_assert_eq!(received.assemble(), Some(bytes.clone()));
+        let offsets: Vec<usize> = codec::tx_offsets(&block).collect();
+        prop_assert_eq!(offsets.len(), block.txs.len());
+        for (at, tx) in offsets.into_iter().zip(&block.txs) {
+            let (before, length) = codec::decode_tx_frame(&bytes[at..]).unwrap();
+            prop_assert_eq!(&bytes[at + before..][..length], &tx[..]);
+        }
         prop_assert_eq!(codec::decode_block(bytes), Ok(block));
     }
 
