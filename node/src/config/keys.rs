@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys of the reference that are accepted but change nothing here. One that ends in a dot stands
 /// for a whole table.
-pub const WITHOUT_MEANING: [&str; 62] = [
+pub const WITHOUT_MEANING: [&str; 61] = [
     // There is one store, one way of peers to find each other, and no filter by the application.
     "version",
     "home",
@@ -72,7 +72,6 @@ pub const WITHOUT_MEANING: [&str; 62] = [
     "storage.compaction_interval",
     "storage.experimental_db_key_layout",
     "storage.pruning.",
-    "tx_index.psql-conn",
 ];
 
 /// A key of a file: its path, and where its value stands.
