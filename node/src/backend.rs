@@ -10,7 +10,8 @@ use execution::handshake::{DIALECT_VERSION, P2P_VERSION};
 use execution::memory::SharedMemory;
 use mempool::Source;
 use rpc::backend::{
-    DecidedTx, Identity, Node, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
+    DecidedTx, Identity, Index, Node, Peer, PeerRoundState, Pending, RoundState, RoundVotes,
+    SubmitError,
 };
 use storage::Store;
 use tokio::sync::oneshot;
@@ -64,7 +65,11 @@ pub fn identity(
         channels: numbers,
         p2p_version: P2P_VERSION,
         validator_key,
-        tx_index: config.tx_index.indexer != "null",
+        index: match config.tx_index.indexer.as_str() {
+            "null" => Index::Off,
+            "psql" => Index::Elsewhere,
+            _ => Index::Here,
+        },
     }
 }
 

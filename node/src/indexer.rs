@@ -11,10 +11,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use storage::Store;
 use storage::index::Writer;
+use types::Height;
 
 use crate::metrics::Metrics;
+
+pub mod postgres;
+
+use self::postgres::Sink;
 
 /// How much nicer than the others the thread is, by the measure of nice(2).
 const NICENESS: i32 = 10;
@@ -23,11 +27,35 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Follows the executed blocks.
 pub struct Indexer {
-    writer: Writer,
-    retain_blocks: Option<u64>,
+    place: IndexPlace,
     metrics: Arc<Metrics>,
     rung: Receiver<()>,
     stopping: Arc<AtomicBool>,
+}
+
+/// Where the index is.
+pub enum IndexPlace {
+    /// In the store.
+    Store {
+        /// Who writes it.
+        writer: Writer,
+        /// How many blocks stay in it; all that are in the store, if none is said.
+        retain_blocks: Option<u64>,
+    },
+    /// In a database outside.
+    Database(Sink),
+}
+
+/// What came of looking for the next block.
+pub enum Progress {
+    /// All up to this height are in the index.
+    Indexed(Height),
+    /// Something was forgotten, and there may be more.
+    Forgotten,
+    /// There was nothing to do.
+    Idle,
+    /// There is nothing to try before this time.
+    Wait(Instant),
 }
 
 /// Wakes the indexer.
@@ -52,21 +80,12 @@ impl IndexBell {
 }
 
 impl Indexer {
-    /// An indexer that keeps so many blocks in the index (all that are in the store, if none is
-    /// said), and what wakes it.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn open(
-        store: Store,
-        retain_blocks: Option<u64>,
-        metrics: Arc<Metrics>,
-    ) -> Result<(Self, IndexBell)> {
-        let writer = Writer::open(store)?;
+    /// An indexer of this index, and what wakes it.
+    pub fn new(place: IndexPlace, metrics: Arc<Metrics>) -> (Self, IndexBell) {
         let (ring, rung) = sync_channel(1);
         let stopping = Arc::new(AtomicBool::new(false));
         let bell = IndexBell { ring, stopping: Arc::clone(&stopping) };
-        Ok((Self { writer, retain_blocks, metrics, rung, stopping }, bell))
+        (Self { place, metrics, rung, stopping }, bell)
     }
 
     /// Works until the node stops.
@@ -78,22 +97,51 @@ impl Indexer {
         rustix::process::nice(NICENESS).ok();
         let mut told = Instant::now();
         while !self.stopping.load(Ordering::Relaxed) {
-            let indexed = self.writer.advance()?;
-            let forgotten = self.writer.forget(self.retain_blocks)?;
-            if let Some(height) = indexed {
-                self.metrics.indexed_height.set(i64::try_from(height.0).unwrap_or(i64::MAX));
-                if PROGRESS_EVERY <= told.elapsed() {
-                    tracing::info!(target: "index", %height, "indexed");
+            match self.place.advance()? {
+                Progress::Indexed(height) => {
+                    self.metrics.indexed_height.set(i64::try_from(height.0).unwrap_or(i64::MAX));
+                    if PROGRESS_EVERY <= told.elapsed() {
+                        tracing::info!(target: "index", %height, "indexed");
+                        told = Instant::now();
+                    }
+                }
+                Progress::Forgotten => {}
+                Progress::Idle => {
+                    if self.rung.recv().is_err() {
+                        break;
+                    }
                     told = Instant::now();
                 }
-            }
-            if indexed.is_none() && forgotten.is_none() {
-                if self.rung.recv().is_err() {
-                    break;
-                }
-                told = Instant::now();
+                Progress::Wait(until) => self.wait(until),
             }
         }
         Ok(())
+    }
+
+    /// Waits until then, or until the node stops, however often it is rung.
+    fn wait(&self, until: Instant) {
+        while !self.stopping.load(Ordering::Relaxed) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.rung.recv_timeout(left).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+impl IndexPlace {
+    fn advance(&mut self) -> Result<Progress> {
+        match self {
+            IndexPlace::Store { writer, retain_blocks } => {
+                let indexed = writer.advance()?;
+                let forgotten = writer.forget(*retain_blocks)?;
+                Ok(match (indexed, forgotten) {
+                    (Some(height), _) => Progress::Indexed(height),
+                    (None, Some(_)) => Progress::Forgotten,
+                    (None, None) => Progress::Idle,
+                })
+            }
+            IndexPlace::Database(sink) => sink.advance(),
+        }
     }
 }

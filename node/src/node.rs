@@ -12,6 +12,7 @@ use execution::handshake::{self, P2P_VERSION};
 use execution::start::{check_signed, first_keyring};
 use execution::{SharedMemory, Watch};
 use mempool::Mempool;
+use storage::index::Writer;
 use storage::{ChainIdentity, Store};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
@@ -23,12 +24,14 @@ use crate::application::{self, Lifeline};
 use crate::backend::{self, NodeBackend};
 use crate::complaint::Complaint;
 use crate::config::Config;
+use crate::config::sections::TxIndex;
 use crate::crash;
 use crate::driver::{self, Driver};
 use crate::events::Events;
 use crate::executor::Executor;
 use crate::home::{Home, NodeKey, load_genesis};
-use crate::indexer::{IndexBell, Indexer};
+use crate::indexer::postgres::Sink;
+use crate::indexer::{IndexBell, IndexPlace, Indexer};
 use crate::metrics::{self, Metrics, Sources};
 use crate::signer::{MissingState, Signer};
 use crate::strangers::Strangers;
@@ -164,7 +167,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
     let config = &options.config;
     let metrics =
         Arc::new(Metrics::new(&config.instrumentation.namespace, &prepared.genesis.chain_id)?);
-    let (indexer, index_bell) = open_index(config, &prepared.store, &metrics)?.unzip();
+    let (indexer, index_bell) = open_index(config, &prepared, &metrics)?.unzip();
     let events = Arc::new(Events::new(Arc::clone(&metrics), index_bell.clone()));
     let (network, network_events) = open_network(options, &prepared)?;
     let queues = Queues::new();
@@ -290,15 +293,27 @@ impl World {
 /// The indexer, as far as the operator wants one.
 fn open_index(
     config: &Config,
-    store: &Store,
+    prepared: &Prepared,
     metrics: &Arc<Metrics>,
 ) -> Result<Option<(Indexer, IndexBell)>> {
-    if config.tx_index.indexer == "null" {
-        store.abandon_index()?;
-        return Ok(None);
-    }
-    let retain = Some(config.lockstep.index_retain_blocks).filter(|blocks| 0 < *blocks);
-    Indexer::open(store.clone(), retain, Arc::clone(metrics)).map(Some)
+    let TxIndex { indexer, psql_conn } = &config.tx_index;
+    let store = prepared.store.clone();
+    let place = match indexer.as_str() {
+        "kv" => {
+            let retain_blocks = config.lockstep.index_retain_blocks;
+            let retain_blocks = Some(retain_blocks).filter(|blocks| 0 < *blocks);
+            IndexPlace::Store { writer: Writer::open(store)?, retain_blocks }
+        }
+        other => {
+            store.abandon_index()?;
+            if other == "null" {
+                return Ok(None);
+            }
+            let chain_id = prepared.genesis.chain_id.clone();
+            IndexPlace::Database(Sink::new(store, chain_id, psql_conn)?)
+        }
+    };
+    Ok(Some(Indexer::new(place, Arc::clone(metrics))))
 }
 
 fn open_rpc(

@@ -226,7 +226,8 @@ fn wrong_configs_are_refused() {
         ("abci = \"socket\"", "abci = \"pigeon\"", "abci: "),
         ("priv_validator_laddr = \"\"", "priv_validator_laddr = \"tcp://:1\"", "remote signers"),
         ("enable = false", "enable = true", "statesync.enable: "),
-        ("indexer = \"kv\"", "indexer = \"psql\"", "tx_index.indexer: "),
+        ("indexer = \"kv\"", "indexer = \"sqlite\"", "tx_index.indexer: "),
+        ("indexer = \"kv\"", "indexer = \"psql\"", "tx_index.psql-conn: "),
     ] {
         assert!(good.contains(from), "{from} is not in the default file");
         home.write("config/config.toml", &good.replacen(from, to, 1));

@@ -127,8 +127,19 @@ pub struct Identity {
     pub p2p_version: u64,
     /// The validator key, if it has one.
     pub validator_key: Option<PublicKey>,
-    /// Whether transactions are indexed.
-    pub tx_index: bool,
+    /// Where transactions and blocks are found by their events.
+    pub index: Index,
+}
+
+/// Where transactions and blocks are found by their events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// Nowhere.
+    Off,
+    /// In the store.
+    Here,
+    /// In a database that has searches of its own.
+    Elsewhere,
 }
 
 /// A connected peer.

@@ -10,7 +10,7 @@ use storage::{Excerpt, StoredTx};
 use tokio::sync::oneshot;
 use types::{Hash, Height, TxHash, TxResult, merkle};
 
-use crate::backend::{Backend, DecidedTx, Node};
+use crate::backend::{Backend, DecidedTx, Index, Node};
 use crate::error::{Answer, RpcError};
 use crate::json::block::tx_base64;
 use crate::json::{base64, hex_upper, number, results};
@@ -132,7 +132,7 @@ pub fn num_unconfirmed_txs(backend: &Backend, _: &Arguments) -> Answer {
 
 /// A decided transaction by its hash, with a proof that its block has it, if asked for.
 pub fn tx(backend: &Backend, arguments: &Arguments) -> Answer {
-    if !backend.node.identity().tx_index {
+    if backend.node.identity().index == Index::Off {
         return Err(RpcError::internal("transaction indexing is disabled"));
     }
     let asked = arguments.bytes("hash");

@@ -71,7 +71,6 @@ pub const WITHOUT_MEANING: [&str; 61] = [
     "storage.compaction_interval",
     "storage.experimental_db_key_layout",
     "storage.pruning.",
-    "tx_index.psql-conn",
 ];
 
 /// A key of a file: its path, and where its value stands.

@@ -265,13 +265,16 @@ impl Default for Consensus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TxIndex {
-    /// `kv`, or `null` for none.
+    /// `kv`, `psql`, or `null` for none.
     pub indexer: String,
+    /// The database, if it is `psql`.
+    #[serde(rename = "psql-conn")]
+    pub psql_conn: String,
 }
 
 impl Default for TxIndex {
     fn default() -> Self {
-        Self { indexer: "kv".into() }
+        Self { indexer: "kv".into(), psql_conn: String::new() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which values config.toml may hold.
 
-use super::{Config, Rpc, listen};
+use super::{Config, Rpc, TxIndex, listen};
+use crate::indexer::postgres;
 use crate::{application, logging};
 
 /// A value that cannot be used.
@@ -31,6 +32,7 @@ impl Config {
         self.check_addresses()?;
         self.check_unsupported()?;
         self.check_tls()?;
+        self.check_database()?;
         self.check_limits()?;
         if let Err(error) = logging::Levels::parse(&self.log_level) {
             let remedy = "write a level, or such as \"consensus:debug,p2p:none,*:info\"";
@@ -46,7 +48,7 @@ impl Config {
             ("abci", &self.abci, &["socket", "grpc"]),
             ("mempool.type", &self.mempool.kind, &["flood", "nop"]),
             ("blocksync.version", &self.blocksync.version, &["v0"]),
-            ("tx_index.indexer", &self.tx_index.indexer, &["kv", "null"]),
+            ("tx_index.indexer", &self.tx_index.indexer, &["kv", "psql", "null"]),
         ];
         for (field, value, allowed) in choices {
             if !allowed.contains(&value) {
@@ -100,6 +102,21 @@ impl Config {
         };
         let remedy = "name certificate and key for HTTPS, or neither for HTTP";
         Err(Fault::new(field, "HTTPS needs this file, too", remedy))
+    }
+
+    /// The database of the index, if there is one.
+    fn check_database(&self) -> Result<(), Fault> {
+        let TxIndex { indexer, psql_conn } = &self.tx_index;
+        if indexer != "psql" {
+            return Ok(());
+        }
+        let problem = match psql_conn.as_str() {
+            "" => Some("the psql connection settings cannot be empty".to_owned()),
+            settings => postgres::read_settings(settings).err(),
+        };
+        let Some(problem) = problem else { return Ok(()) };
+        let remedy = "write \"postgresql://user:password@host:5432/database?sslmode=disable\"";
+        Err(Fault::new("tx_index.psql-conn", problem, remedy))
     }
 
     /// Values of the reference that would change what the node does, and that we cannot honour:

@@ -5,7 +5,7 @@ use types::params::ParamsUpdate;
 use types::{ConsensusParams, Genesis};
 
 use super::{app_hash, number, public_key, time};
-use crate::backend::{Identity, Peer};
+use crate::backend::{Identity, Index, Peer};
 
 /// Consensus parameters.
 pub fn params(params: &ConsensusParams) -> Value {
@@ -92,7 +92,7 @@ pub fn node(identity: &Identity, network: &str, app_version: u64) -> Value {
         "channels": identity.channels,
         "moniker": identity.moniker,
         "other": {
-            "tx_index": if identity.tx_index { "on" } else { "off" },
+            "tx_index": if identity.index == Index::Off { "off" } else { "on" },
             "rpc_address": identity.rpc_address,
             "lockstep_version": identity.lockstep_version,
             "peer_id": identity.peer_id,

@@ -5,7 +5,7 @@ use storage::index::{Found, Search, SearchError, Subject};
 use storage::key_value::Order;
 
 use super::Query;
-use crate::backend::Backend;
+use crate::backend::{Backend, Index};
 use crate::error::RpcError;
 use crate::page::{Page, per_page};
 use crate::params::Arguments;
@@ -16,14 +16,18 @@ use crate::params::Arguments;
 /// If the index is off, the query is none, there is no such order or page, or too much would have
 /// to be read.
 pub fn find(backend: &Backend, subject: Subject, arguments: &Arguments) -> Result<Found, RpcError> {
-    if !backend.node.identity().tx_index {
-        let name = match subject {
-            Subject::Txs => "transaction",
-            Subject::Blocks => "block",
-        };
+    let (name, reader) = match subject {
+        Subject::Txs => ("transaction", "TxIndexer"),
+        Subject::Blocks => ("block", "BlockIndexer"),
+    };
+    let index = backend.node.identity().index;
+    if index == Index::Off {
         return Err(RpcError::internal(format!("{name} indexing is disabled")));
     }
     let query = Query::parse(arguments.text("query")).map_err(RpcError::internal)?;
+    if index == Index::Elsewhere {
+        return Err(RpcError::internal(format!("the {reader}.Search method is not supported")));
+    }
     let take = per_page(arguments.int("per_page"));
     let pages_before = match arguments.int("page").unwrap_or(1).checked_sub(1).map(u64::try_from) {
         Some(Ok(before)) => before,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use abci::{Application, CheckTxKind, CheckTxRequest, Connections};
 use rpc::backend::{
-    DecidedTx, Identity, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
+    DecidedTx, Identity, Index, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
 };
 use rpc::{Backend, Bus, Config, Node, Server, StartError};
 use storage::index::Writer;
@@ -272,7 +272,7 @@ fn identity(chain: &Chain) -> Identity {
         channels: "2021222330384060".to_owned(),
         p2p_version: 8,
         validator_key: Some(chain.validator_key()),
-        tx_index: true,
+        index: Index::Here,
     }
 }
 
