@@ -167,7 +167,7 @@ fn what_an_application_does_wrong_is_named_and_ends_the_connection() {
     let flush = Kind::Flush.response_number();
     let unknown_verdict = frames(&[(18, &[]), (flush, &[])]);
     for (bytes, says) in [
-        (vec![], "closed the connection before it answered"),
+        (vec![], "closed the connection"),
         (frames(&[(EXCEPTION, &exception)]), "raised an exception: state is corrupt"),
         (frames(&[(4, &[])]), "answered with Info where ProcessProposal was due"),
         (frames(&[(18, &[8, 1]), (18, &[8, 1])]), "answered with ProcessProposal where Flush"),

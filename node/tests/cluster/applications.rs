@@ -1,4 +1,4 @@
-//! Applications in processes of their own: over TCP and Unix sockets a network agrees with those
+//! Applications in processes of their own: over TCP, Unix sockets and gRPC nodes agree with those
 //! that have theirs inside; and whoever dies under whom, at any point of a block, the state after a
 //! restart is the same.
 
@@ -122,20 +122,26 @@ fn load_until(network: &Network, height: u64) -> Vec<Committed> {
 }
 
 #[test]
-fn applications_inside_and_on_both_kinds_of_sockets_agree() {
-    let network = Network::make(4, 0, &["consensus.timeout_commit=0s"]);
+fn applications_inside_on_both_kinds_of_sockets_and_behind_grpc_agree() {
+    let mut network = Network::make(4, 1, &["consensus.timeout_commit=0s"]);
     let tcp = format!("tcp://127.0.0.1:{}", network.rpc_port(2) + 7);
     network.configure(2, "proxy_app", &tcp);
-    let mut servers =
-        [Server::new(network.home(2).join("application"), tcp), Server::beside(&network, 3)];
+    // The full node executes what the validators decide.
+    let address = format!("127.0.0.1:{}", network.rpc_port(4) + 7);
+    network.configure(4, "proxy_app", &format!("tcp://{address}"));
+    network.configure(4, "abci", "grpc");
+    let mut servers = [
+        Server::new(network.home(2).join("application"), tcp),
+        Server::beside(&network, 3),
+        Server::new(network.home(4).join("application"), format!("grpc://{address}")),
+    ];
     servers.iter_mut().for_each(Server::start);
-    let mut network = network;
     network.start_all();
     let committed = load_until(&network, heights());
     let last = committed.last().expect("some were sent");
     network.await_height(last.height + 1);
     let key = format!("load-{}", committed.len() - 1);
-    for index in 0..4 {
+    for index in 0..network.count() {
         let value = network.client(index).value_of(&key);
         assert_eq!(value, Some((committed.len() - 1).to_string()), "node {index}");
     }

@@ -48,7 +48,7 @@ impl Drop for Application {
     }
 }
 
-/// Two nodes of each kind, each on an application of the other's.
+/// Two nodes of each kind, each on an application of the other's: one on a socket, one over gRPC.
 pub fn each_on_the_others() {
     let mut network = Network::make(Shape::validators(2, 2), &BRISK);
     let folder = network.folder().to_owned();
@@ -62,7 +62,9 @@ pub fn each_on_the_others() {
         Application::ours(&unix, &folder.join("ours-2")),
         Application::ours(&grpc, &folder.join("ours-3")),
     ];
-    let places = [("socket", tcp(0)), ("grpc", tcp(1)), ("socket", unix), ("grpc", tcp(3))];
+    // The reference's gRPC client takes an address without `tcp://` only.
+    let bare = format!("127.0.0.1:{}", port(3));
+    let places = [("socket", tcp(0)), ("grpc", tcp(1)), ("socket", unix), ("grpc", bare)];
     for (index, (abci, address)) in places.iter().enumerate() {
         network.configure(index, "proxy_app", address);
         network.configure(index, "abci", abci);
@@ -86,23 +88,25 @@ pub fn each_on_the_others() {
 /// What the reference's own tool prints of both applications is the same, byte for byte.
 pub fn told_alike_by_abci_cli() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let port = crate::ports::free_ports(2);
-    let [ours, theirs] = [port, port + 1].map(|port| format!("tcp://127.0.0.1:{port}"));
+    let port = crate::ports::free_ports(1);
+    let address = |number: u16| format!("127.0.0.1:{}", port + number);
+    let [ours, theirs, grpc] = [0, 1, 4].map(address);
     let _applications = [
-        Application::ours(&ours, &folder.path().join("ours")),
-        Application::theirs("socket", &theirs, &folder.path().join("theirs.log")),
+        Application::ours(&format!("tcp://{ours}"), &folder.path().join("ours")),
+        Application::theirs("socket", &format!("tcp://{theirs}"), &folder.path().join("theirs")),
+        Application::ours(&format!("grpc://{grpc}"), &folder.path().join("grpc")),
     ];
-    let told = [&ours, &theirs].map(|address| {
-        let ask = || Some(ask(address, SCRIPT)).filter(|output| output.status.success());
+    let asked = [("socket", &ours), ("socket", &theirs), ("grpc", &grpc)];
+    let told = asked.map(|(abci, address)| {
+        let ask = || Some(ask(abci, address)).filter(|output| output.status.success());
         String::from_utf8(wait_for("the application answers", ask).stdout).expect("a text")
     });
-    println!("{}", told[0]);
-    assert!(told[0].contains("-> value: def"), "the script has asked for what it set");
+    assert!(told[0].contains("-> value: def"), "the script has asked for what it set: {}", told[0]);
     assert_eq!(told[0], told[1]);
+    assert_eq!(told[0], told[2]);
 }
 
-/// In the manner of the reference's `ex1.abci`: what it prints was the same before, so each command
-/// is one that may be repeated from the start.
+/// In the manner of the reference's `ex1.abci`.
 const SCRIPT: &str = "echo hello
 info
 prepare_proposal \"abc=123\"
@@ -120,15 +124,15 @@ query \"def\"
 query \"nothing\"
 ";
 
-fn ask(address: &str, script: &str) -> Output {
+fn ask(abci: &str, address: &str) -> Output {
     use std::io::Write;
     let mut command = Command::new("abci-cli");
-    command.args(["--address", address, "--log_level", "error", "batch"]);
+    command.args(["--abci", abci, "--address", address, "--log_level", "error", "batch"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the program is there");
     let mut input = child.stdin.take().expect("it is piped");
     // It may have ended already, if nobody listens yet.
-    drop(input.write_all(script.as_bytes()));
+    drop(input.write_all(SCRIPT.as_bytes()));
     drop(input);
     child.wait_with_output().expect("it is our child")
 }
