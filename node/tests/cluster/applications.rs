@@ -12,6 +12,7 @@ use abci::{
     InfoRequest, InfoResponse, InitChainRequest, InitChainResponse, QueryRequest, QueryResponse,
     SocketServer,
 };
+use execution::Point;
 use node::crash;
 use rustix::process::{Pid, Signal, kill_process};
 use types::{BlockOutcome, TxResult};
@@ -24,20 +25,7 @@ use crate::patience::wait_for;
 /// The environment variable that says how many heights the mixed network runs; 1,000 is what the
 /// issue asks for.
 const HEIGHTS_VARIABLE: &str = "LOCKSTEP_MIXED_HEIGHTS";
-const HEIGHTS: u64 = 60;
-/// The environment variable that has the node die at every place, not only at those around calls.
-const PLACES_VARIABLE: &str = "LOCKSTEP_ALL_PLACES";
-/// Places of a block at which the application and the node may stand differently.
-const PLACES: [&str; 7] = [
-    "after-init-chain",
-    "before-decide",
-    "before-finalize",
-    "after-finalize",
-    "after-outcome",
-    "after-commit",
-    "after-state",
-];
-
+const HEIGHTS: u64 = 100;
 /// `lockstep app serve kvstore`.
 struct Server {
     folder: PathBuf,
@@ -212,10 +200,8 @@ fn an_application_outlives_its_node_wherever_that_died() {
     let mut network = Network::make(1, 0, &["consensus.timeout_commit=0s"]);
     let mut server = Server::beside(&network, 0);
     server.start();
-    let all = execution::Point::ALL.map(execution::Point::name);
-    let places = if std::env::var_os(PLACES_VARIABLE).is_some() { &all[..] } else { &PLACES };
     let mut committed = vec![];
-    for &place in places {
+    for place in Point::ALL.map(Point::name) {
         network.start_to_crash(0, Some(place));
         let client = network.client(0);
         let mut number = 0;
