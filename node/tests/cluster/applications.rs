@@ -26,6 +26,7 @@ use crate::patience::wait_for;
 /// issue asks for.
 const HEIGHTS_VARIABLE: &str = "LOCKSTEP_MIXED_HEIGHTS";
 const HEIGHTS: u64 = 100;
+
 /// `lockstep app serve kvstore`.
 struct Server {
     folder: PathBuf,
