@@ -8,6 +8,7 @@ pub mod app;
 pub mod dev;
 pub mod localnet;
 
+pub mod load;
 pub mod query;
 pub mod status;
 pub mod tx;
@@ -19,3 +20,5 @@ pub mod simulate;
 
 pub mod completions;
 pub mod version;
+
+mod progress;

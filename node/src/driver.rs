@@ -6,17 +6,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use consensus::snapshot::Snapshot;
 use consensus::{Input, Output, Question, Recipients, Replica, SignRequest};
 use execution::{Keeping, Point, Watch, served};
 use storage::Store;
-use types::{Message, Time};
+use types::Message;
 
 use crate::admission::Admission;
 use crate::alarms::Alarms;
+use crate::clock::now;
 use crate::crash;
 use crate::events::Events;
 use crate::signer::Signer;
@@ -256,10 +257,4 @@ struct Turn {
     /// Questions for which the application's thread has no room yet.
     unasked: VecDeque<Question>,
     alarms: Alarms,
-}
-
-/// The wall clock, which goes into votes and proposals; alarms use the monotonic one.
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::EPOCH.after(since)
 }

@@ -88,6 +88,11 @@ impl Deliberation {
 
     fn sign_vote(&self, turn: &mut Turn<'_>, wanted: Wanted, extension: Option<Bytes>) {
         let Some((validator_index, validator_address)) = self.me else { return };
+        if wanted.kind == VoteKind::Precommit && wanted.block_id.is_some() {
+            // The signer never forgets what we lock on; neither may we forget why. A lock whose
+            // polka is lost can be shown to nobody and is never left. docs/decisions/0007
+            turn.outputs.push(Output::Persist);
+        }
         turn.outputs.push(Output::Sign(SignRequest::Vote(UnsignedVote {
             kind: wanted.kind,
             height: self.height,

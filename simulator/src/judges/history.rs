@@ -312,6 +312,21 @@ mod tests {
         assert!(verdicts.iter().all(|&count| 2_000 < count), "{verdicts:?}");
     }
 
+    /// Once a search over states, which met 2^60 of them here.
+    #[test]
+    fn many_writes_that_stay_open_are_no_trouble() {
+        let mut history = History::default();
+        for number in 0..60 {
+            let value = bytes(&number.to_string());
+            let seen = Moment(100 + 10 * number);
+            history.add(Operation::write(KEY, value.clone(), Moment(number)).done(Moment(9_000)));
+            history.add(Operation::read(KEY, Some(value), seen, seen.after_nanos(5)));
+        }
+        assert_eq!(history.check(), Ok(()));
+        history.add(Operation::read(KEY, Some(bytes("30")), Moment(800), Moment(801)));
+        assert!(history.check().is_err());
+    }
+
     #[test]
     fn a_value_that_is_written_twice_is_refused() {
         assert!(!verdict("w a 0-1, w b 2-3, w a 4-5"));
