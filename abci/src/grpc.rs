@@ -106,8 +106,11 @@ impl GrpcConnection {
         bell: &Arc<Bell>,
     ) -> io::Result<Self> {
         let end = Arc::new(End { name, fault: Mutex::default(), bell: Arc::clone(bell) });
-        let dial = tokio::time::timeout(CONNECT_TIME_MAX, dial(endpoint, Arc::clone(&end)));
-        let channel = runtime.block_on(async { dial.await.map_err(io::Error::from) })??;
+        let dialling = dial(endpoint, Arc::clone(&end));
+        // The clock is the runtime's, too.
+        let channel = runtime.block_on(async {
+            tokio::time::timeout(CONNECT_TIME_MAX, dialling).await.map_err(io::Error::from)
+        })??;
         let (endpoint, runtime) = (endpoint.clone(), runtime.clone());
         Ok(Self { endpoint, limit, runtime, channel, end })
     }

@@ -29,7 +29,7 @@ use crate::wire::{request, response};
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Fault {
     /// It is gone.
-    #[error("closed the connection before it answered")]
+    #[error("closed the connection")]
     Closed,
     /// The way to it is broken.
     #[error("cannot be reached any more: {reason}")]

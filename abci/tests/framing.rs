@@ -86,10 +86,14 @@ fn the_end_of_a_connection_is_told_from_a_cut() {
     }
 }
 
+fn some_bytes(limit: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..limit)
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        contents in prop::collection::vec((0..16_usize, prop::collection::vec(any::<u8>(), 0..400)), 0..8),
+        contents in prop::collection::vec((0..16_usize, some_bytes(400)), 0..8),
         buffer in 1..100_usize,
     ) {
         let numbers: Vec<u32> = Call::ALL.map(|call| Kind::Ask(call).request_number())
@@ -109,7 +113,7 @@ proptest! {
 
     #[test]
     fn fields_that_nobody_knows_change_nothing(
-        payload in prop::collection::vec(any::<u8>(), 0..50),
+        payload in some_bytes(50),
         before in 100..200_u32,
         behind in 100..200_u32,
         number in any::<u64>(),
@@ -129,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_are_too_strange(bytes in some_bytes(200)) {
         let _ = read_frame(&mut &*bytes, known);
         let bytes = Bytes::from(bytes);
         let _ = decode_frame(bytes.clone(), known);
@@ -137,7 +141,10 @@ proptest! {
     }
 
     #[test]
-    fn no_change_of_a_message_is_too_strange(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn no_change_of_a_message_is_too_strange(
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
         for message in messages() {
             let mut bytes = message;
             if !bytes.is_empty() {

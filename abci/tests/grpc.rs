@@ -80,7 +80,7 @@ fn many_threads_share_a_connection_and_each_gets_its_own_answers() {
 #[test]
 fn an_application_that_cannot_go_on_ends_its_server_and_the_connection() {
     let (runtime, bell) = (runtime(), Arc::default());
-    let (server, _) = serve(Echoing { broken: true, ..Echoing::default() });
+    let (server, _) = serve(Echoing::broken());
     let remote = RemoteApplication::new(connect(&runtime, server.endpoint(), &bell));
     let error = remote.commit().unwrap_err();
     assert!(error.reason.contains("raised an exception: Internal: the disk is full"), "{error}");
@@ -96,7 +96,7 @@ fn a_request_that_cannot_be_read_is_refused_with_the_field() {
     let (runtime, bell) = (runtime(), Arc::default());
     let (server, _) = serve(Echoing::default());
     let connection = connect(&runtime, server.endpoint(), &bell);
-    let fault = connection.ask(Call::FinalizeBlock, &[]).unwrap_err();
+    let fault = connection.ask(Call::FinalizeBlock, &[0x22, 1, 7]).unwrap_err();
     assert!(
         matches!(&fault, Fault::Exception { error } if error.contains("block.hash")),
         "{fault}"

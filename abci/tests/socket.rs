@@ -115,7 +115,7 @@ fn a_server_says_why_it_closes_on_a_client_and_serves_the_next() {
     write_frame(21, b"insert", &mut unknown);
     let mut wrong = vec![];
     write_frame(20, &[0xff; 8], &mut wrong);
-    let endless = [0xff; 11].to_vec();
+    let endless = [0xff; 10].to_vec();
     let huge = [0xff, 0xff, 0xff, 0xff, 0x0f].to_vec();
     for (bytes, says) in [
         (unknown, "no known message"),
@@ -167,7 +167,7 @@ fn what_an_application_does_wrong_is_named_and_ends_the_connection() {
     let flush = Kind::Flush.response_number();
     let unknown_verdict = frames(&[(18, &[]), (flush, &[])]);
     for (bytes, says) in [
-        (vec![], "closed the connection before it answered"),
+        (vec![], "closed the connection"),
         (frames(&[(EXCEPTION, &exception)]), "raised an exception: state is corrupt"),
         (frames(&[(4, &[])]), "answered with Info where ProcessProposal was due"),
         (frames(&[(18, &[8, 1]), (18, &[8, 1])]), "answered with ProcessProposal where Flush"),
@@ -222,7 +222,7 @@ fn the_end_of_an_application_is_noticed_while_nobody_asks() {
 
 #[test]
 fn an_application_that_cannot_go_on_ends_its_server_and_says_why() {
-    let application = Arc::new(Echoing { broken: true, ..Echoing::default() });
+    let application = Arc::new(Echoing::broken());
     let server = SocketServer::start(&any_port(), application).unwrap();
     let remote = RemoteApplication::new(connect(server.endpoint()));
     let error = remote.commit().unwrap_err();

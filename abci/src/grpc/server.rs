@@ -111,7 +111,7 @@ async fn serve(
         let (application, ended) = (Arc::clone(&application), ended.clone());
         async move { Ok::<_, Infallible>(respond(application, ended, request).await) }
     });
-    let mut server = Server::builder().concurrency_limit_per_connection(CALLS_AT_ONCE);
+    let server = Server::builder().concurrency_limit_per_connection(CALLS_AT_ONCE);
     // It comes when the server is dropped.
     let signal = async { drop(stopped.await) };
     if let Err(error) = server.serve_with_incoming_shutdown(answering, incoming, signal).await {

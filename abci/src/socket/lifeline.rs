@@ -22,7 +22,7 @@ pub struct Lifeline {
 
 /// A connection to the application has ended: the node stops.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the application at {endpoint} {fault} (on its {connection} connection)")]
+#[error("the application at {endpoint} {fault} (the {connection} connection)")]
 pub struct ConnectionLost {
     /// Where it was.
     pub endpoint: String,

@@ -26,6 +26,8 @@ pub const CONNECTIONS_MAX: usize = 64;
 const ANSWERS_BYTES_MAX: usize = 64 * 1024;
 /// How long a node may take to receive an answer.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(60);
+/// Before the next attempt to accept a connection, after one failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long stopping waits for itself to be noticed.
 const STOP_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -159,6 +161,8 @@ impl Shared {
                 Ok(stream) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
+                    // Out of file handles, as a rule, which does not change at once.
+                    thread::sleep(ACCEPT_PAUSE);
                     continue;
                 }
             };

@@ -1,4 +1,7 @@
 //! Requests to and from bytes.
+//!
+//! What a caller leaves out of a block is zero: a node leaves nothing out, but the reference's
+//! `abci-cli` sends transactions and no more.
 
 use bytes::Bytes;
 use prost::Message;
@@ -10,7 +13,8 @@ use types::codec::scalar::{
     address, chain_id, hash, height, height_option, height_to_wire, power, refused, required,
     round, round_to_wire, signature, time, time_to_wire, unsigned, unsigned_to_wire,
 };
-use types::{AppHash, PublicKey, ValidatorUpdate};
+use types::hash::{ADDRESS_BYTES, HASH_BYTES};
+use types::{Address, AppHash, Hash, Height, PublicKey, ValidatorUpdate};
 
 use super::decoded;
 use super::response::{snapshot_from_wire, snapshot_to_wire};
@@ -182,13 +186,16 @@ pub fn decode_prepare_proposal(bytes: Bytes) -> Result<PrepareProposalRequest, D
         txs: wire.txs,
         local_last_commit: commit.unwrap_or_default(),
         misbehavior: misbehavior_from_wire(wire.misbehavior)?,
-        height: height("prepare_proposal.height", wire.height)?,
+        height: unsigned("prepare_proposal.height", wire.height).map(Height)?,
         time: time("prepare_proposal.time", wire.time.as_ref())?,
-        next_validators_hash: hash(
+        next_validators_hash: hash_or_zero(
             "prepare_proposal.next_validators_hash",
             &wire.next_validators_hash,
         )?,
-        proposer_address: address("prepare_proposal.proposer_address", &wire.proposer_address)?,
+        proposer_address: address_or_zero(
+            "prepare_proposal.proposer_address",
+            &wire.proposer_address,
+        )?,
     })
 }
 
@@ -218,15 +225,26 @@ pub fn decode_block(bytes: Bytes) -> Result<BlockRequest, DecodeError> {
 fn block_from_wire(wire: abci::RequestFinalizeBlock) -> Result<BlockRequest, DecodeError> {
     let commit = wire.decided_last_commit.map(commit_from_wire).transpose()?;
     Ok(BlockRequest {
-        hash: hash("block.hash", &wire.hash)?,
-        height: height("block.height", wire.height)?,
+        hash: hash_or_zero("block.hash", &wire.hash)?,
+        height: unsigned("block.height", wire.height).map(Height)?,
         time: time("block.time", wire.time.as_ref())?,
         txs: wire.txs,
         last_commit: commit.unwrap_or_default(),
         misbehavior: misbehavior_from_wire(wire.misbehavior)?,
-        next_validators_hash: hash("block.next_validators_hash", &wire.next_validators_hash)?,
-        proposer_address: address("block.proposer_address", &wire.proposer_address)?,
+        next_validators_hash: hash_or_zero(
+            "block.next_validators_hash",
+            &wire.next_validators_hash,
+        )?,
+        proposer_address: address_or_zero("block.proposer_address", &wire.proposer_address)?,
     })
+}
+
+fn hash_or_zero(field: &'static str, bytes: &[u8]) -> Result<Hash, DecodeError> {
+    if bytes.is_empty() { Ok(Hash([0; HASH_BYTES])) } else { hash(field, bytes) }
+}
+
+fn address_or_zero(field: &'static str, bytes: &[u8]) -> Result<Address, DecodeError> {
+    if bytes.is_empty() { Ok(Address([0; ADDRESS_BYTES])) } else { address(field, bytes) }
 }
 
 /// The bytes of an ExtendVote.

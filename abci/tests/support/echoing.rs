@@ -20,10 +20,15 @@ use types::{AppHash, BlockOutcome, Height, PublicKey, Tx, TxResult, ValidatorUpd
 pub struct Echoing {
     asked: Mutex<Vec<String>>,
     /// Whether its commits fail.
-    pub broken: bool,
+    broken: bool,
 }
 
 impl Echoing {
+    /// One whose commits fail.
+    pub fn broken() -> Self {
+        Self { broken: true, ..Self::default() }
+    }
+
     fn note(&self, request: &dyn Debug) {
         self.asked.lock().unwrap().push(format!("{request:?}"));
     }

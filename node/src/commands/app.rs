@@ -35,8 +35,9 @@ enum Command {
 struct ServeArgs {
     /// Which application.
     application: Name,
-    /// Where to listen: tcp://HOST:PORT (port 0 is any free one), unix:///PATH, or grpc://HOST:PORT.
-    /// Whoever can connect there can change the application's state, so let nobody but the node.
+    /// Where to listen: tcp://HOST:PORT (port 0 is any free one), unix:///PATH or
+    /// grpc://HOST:PORT. Whoever can connect there can change the application's state, so let
+    /// nobody but the node.
     #[arg(long, value_name = "ADDRESS", default_value = "tcp://127.0.0.1:26658")]
     abci: Place,
     /// Folder of the application's state [default: data/kvstore in the home].

@@ -1,4 +1,4 @@
-//! Applications in processes of their own: over TCP and Unix sockets a network agrees with those
+//! Applications in processes of their own: over TCP, Unix sockets and gRPC nodes agree with those
 //! that have theirs inside; and whoever dies under whom, at any point of a block, the state after a
 //! restart is the same.
 
@@ -12,6 +12,7 @@ use abci::{
     InfoRequest, InfoResponse, InitChainRequest, InitChainResponse, QueryRequest, QueryResponse,
     SocketServer,
 };
+use execution::Point;
 use node::crash;
 use rustix::process::{Pid, Signal, kill_process};
 use types::{BlockOutcome, TxResult};
@@ -24,19 +25,7 @@ use crate::patience::wait_for;
 /// The environment variable that says how many heights the mixed network runs; 1,000 is what the
 /// issue asks for.
 const HEIGHTS_VARIABLE: &str = "LOCKSTEP_MIXED_HEIGHTS";
-const HEIGHTS: u64 = 60;
-/// The environment variable that has the node die at every place, not only at those around calls.
-const PLACES_VARIABLE: &str = "LOCKSTEP_ALL_PLACES";
-/// Places of a block at which the application and the node may stand differently.
-const PLACES: [&str; 7] = [
-    "after-init-chain",
-    "before-decide",
-    "before-finalize",
-    "after-finalize",
-    "after-outcome",
-    "after-commit",
-    "after-state",
-];
+const HEIGHTS: u64 = 100;
 
 /// `lockstep app serve kvstore`.
 struct Server {
@@ -122,20 +111,26 @@ fn load_until(network: &Network, height: u64) -> Vec<Committed> {
 }
 
 #[test]
-fn applications_inside_and_on_both_kinds_of_sockets_agree() {
-    let network = Network::make(4, 0, &["consensus.timeout_commit=0s"]);
+fn applications_inside_on_both_kinds_of_sockets_and_behind_grpc_agree() {
+    let mut network = Network::make(4, 1, &["consensus.timeout_commit=0s"]);
     let tcp = format!("tcp://127.0.0.1:{}", network.rpc_port(2) + 7);
     network.configure(2, "proxy_app", &tcp);
-    let mut servers =
-        [Server::new(network.home(2).join("application"), tcp), Server::beside(&network, 3)];
+    // The full node executes what the validators decide.
+    let address = format!("127.0.0.1:{}", network.rpc_port(4) + 7);
+    network.configure(4, "proxy_app", &format!("tcp://{address}"));
+    network.configure(4, "abci", "grpc");
+    let mut servers = [
+        Server::new(network.home(2).join("application"), tcp),
+        Server::beside(&network, 3),
+        Server::new(network.home(4).join("application"), format!("grpc://{address}")),
+    ];
     servers.iter_mut().for_each(Server::start);
-    let mut network = network;
     network.start_all();
     let committed = load_until(&network, heights());
     let last = committed.last().expect("some were sent");
     network.await_height(last.height + 1);
     let key = format!("load-{}", committed.len() - 1);
-    for index in 0..4 {
+    for index in 0..network.count() {
         let value = network.client(index).value_of(&key);
         assert_eq!(value, Some((committed.len() - 1).to_string()), "node {index}");
     }
@@ -173,7 +168,7 @@ fn a_node_waits_for_its_application_and_goes_on_after_the_application_died_anywh
         network.start(0);
         let waits = || network.log(0).matches("waiting for the application").count();
         wait_for("the node says that it waits", || (round < waits()).then_some(()));
-        server.start_to_crash(Some(place));
+        server.start_to_crash(Some(place.as_str()));
         let client = network.client(0);
         let mut number = 0;
         let status = wait_for(&format!("{place} is passed, and the node ends"), || {
@@ -198,7 +193,7 @@ fn a_node_waits_for_its_application_and_goes_on_after_the_application_died_anywh
     committed.push(wait_for("the chain goes on", || client.commit("after=all").ok()));
     let chain = end_and_check(network);
     chain.has_kept(&committed);
-    assert!(places.len() < committed.len(), "it went on between");
+    assert!(places.len() as u64 / 2 < chain.tip(), "it went on between");
 }
 
 #[test]
@@ -206,10 +201,8 @@ fn an_application_outlives_its_node_wherever_that_died() {
     let mut network = Network::make(1, 0, &["consensus.timeout_commit=0s"]);
     let mut server = Server::beside(&network, 0);
     server.start();
-    let all = execution::Point::ALL.map(execution::Point::name);
-    let places = if std::env::var_os(PLACES_VARIABLE).is_some() { &all[..] } else { &PLACES };
     let mut committed = vec![];
-    for place in places {
+    for place in Point::ALL.map(Point::name) {
         network.start_to_crash(0, Some(place));
         let client = network.client(0);
         let mut number = 0;
