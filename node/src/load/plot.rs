@@ -14,7 +14,6 @@ use plotters::style::{Color, RGBColor, WHITE};
 
 use super::report::Report;
 use super::series::Stretch;
-use super::spread::Spread;
 
 /// Size of the picture in pixels.
 const SIZE: (u32, u32) = (960, 640);
@@ -72,9 +71,9 @@ fn draw(report: &Report, picture: &mut String) -> Result<(), Box<dyn Error>> {
         [line("sent", GREY, |it| Some(it.sent)), line("committed", BLUE, |it| Some(it.committed))];
     chart(&above, "transactions a second", end, &throughput)?;
     let latency = [
-        line("p50", GREEN, |it| it.p50),
-        line("p90", BLUE, |it| it.p90),
-        line("p99", ORANGE, |it| it.p99),
+        line("p50", GREEN, |it| it.latency_ms.map(|it| it.p50)),
+        line("p90", BLUE, |it| it.latency_ms.map(|it| it.p90)),
+        line("p99", ORANGE, |it| it.latency_ms.map(|it| it.p99)),
     ];
     let caption = "milliseconds from being sent until its block came, by the time of sending";
     chart(&below, caption, end, &latency)?;
@@ -162,6 +161,7 @@ fn heights(lines: &[Line]) -> Range<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spread::Spread;
     use super::*;
     use crate::load::ledger::Ledger;
     use crate::load::report::{Asked, Course};
