@@ -14,6 +14,7 @@ use plotters::style::{Color, RGBColor, WHITE};
 
 use super::report::Report;
 use super::series::Stretch;
+use super::spread::Spread;
 
 /// Size of the picture in pixels.
 const SIZE: (u32, u32) = (960, 640);
@@ -61,19 +62,22 @@ fn draw(report: &Report, picture: &mut String) -> Result<(), Box<dyn Error>> {
     heading.titled(&text, ("sans-serif", 15))?;
     let [above, below] =
         <[Area; 2]>::try_from(charts.split_evenly((2, 1))).map_err(|_| "two charts do not fit")?;
-    let at = |it: &Stretch| it.from + it.seconds / 2.0;
-    let line = |name, colour, of: fn(&Stretch) -> Option<f64>| {
-        let points = report.series.iter().map(|it| (at(it), of(it))).collect();
-        Line { name, colour, points }
-    };
     let end = report.series.last().map_or(1.0, |it| it.from + it.seconds);
+    let steps = |name, colour, of: fn(&Stretch) -> f64| {
+        let ends = |it: &Stretch| [it.from, it.from + it.seconds].map(|at| (at, Some(of(it))));
+        Line { name, colour, points: report.series.iter().flat_map(ends).collect() }
+    };
+    let line = |name, colour, of: fn(&Spread) -> f64| {
+        let middle = |it: &Stretch| (it.from + it.seconds / 2.0, it.latency_ms.as_ref().map(of));
+        Line { name, colour, points: report.series.iter().map(middle).collect() }
+    };
     let throughput =
-        [line("sent", GREY, |it| Some(it.sent)), line("committed", BLUE, |it| Some(it.committed))];
+        [steps("sent", GREY, |it| it.sent), steps("committed", BLUE, |it| it.committed)];
     chart(&above, "transactions a second", end, &throughput)?;
     let latency = [
-        line("p50", GREEN, |it| it.latency_ms.map(|it| it.p50)),
-        line("p90", BLUE, |it| it.latency_ms.map(|it| it.p90)),
-        line("p99", ORANGE, |it| it.latency_ms.map(|it| it.p99)),
+        line("p50", GREEN, |it| it.p50),
+        line("p90", BLUE, |it| it.p90),
+        line("p99", ORANGE, |it| it.p99),
     ];
     let caption = "milliseconds from being sent until its block came, by the time of sending";
     chart(&below, caption, end, &latency)?;
@@ -161,7 +165,6 @@ fn heights(lines: &[Line]) -> Range<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::spread::Spread;
     use super::*;
     use crate::load::ledger::Ledger;
     use crate::load::report::{Asked, Course};
