@@ -43,7 +43,7 @@ pub enum IndexPlace {
         retain_blocks: Option<u64>,
     },
     /// In a database outside.
-    Database(Sink),
+    Database(Box<Sink>),
 }
 
 /// What came of looking for the next block.

@@ -310,7 +310,7 @@ fn open_index(
                 return Ok(None);
             }
             let chain_id = prepared.genesis.chain_id.clone();
-            IndexPlace::Database(Sink::new(store, chain_id, psql_conn)?)
+            IndexPlace::Database(Box::new(Sink::new(store, chain_id, psql_conn)?))
         }
     };
     Ok(Some(Indexer::new(place, Arc::clone(metrics))))

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys of the reference that are accepted but change nothing here. One that ends in a dot stands
 /// for a whole table.
-pub const WITHOUT_MEANING: [&str; 61] = [
+pub const WITHOUT_MEANING: [&str; 60] = [
     // There is one store, one way of peers to find each other, and no filter by the application.
     "version",
     "home",
