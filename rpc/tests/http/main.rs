@@ -10,6 +10,7 @@ mod client;
 mod cosmjs;
 mod fixtures;
 mod guards;
+mod methods;
 mod operate;
 mod search;
 mod secured;
