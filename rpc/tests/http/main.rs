@@ -12,6 +12,7 @@ mod fixtures;
 mod guards;
 mod methods;
 mod operate;
+mod schemathesis;
 mod search;
 mod secured;
 mod served;
