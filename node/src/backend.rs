@@ -10,8 +10,8 @@ use execution::handshake::{DIALECT_VERSION, P2P_VERSION};
 use execution::memory::SharedMemory;
 use mempool::Source;
 use rpc::backend::{
-    DecidedTx, Identity, Index, Node, Peer, PeerRoundState, Pending, RoundState, RoundVotes,
-    SubmitError,
+    DecidedTx, DialError, DialTerms, Identity, Index, Node, Peer, PeerRoundState, Pending,
+    RoundState, RoundVotes, SubmitError,
 };
 use storage::Store;
 use tokio::sync::oneshot;
@@ -119,6 +119,16 @@ impl Node for NodeBackend {
 
     fn give_up(&self, tx: TxHash) {
         self.events.give_up(tx);
+    }
+
+    fn dial(&self, peers: &[String], terms: DialTerms) -> Result<(), DialError> {
+        let DialTerms { persistent, unconditional, private } = terms;
+        let dialed = self.network.dial(peers, p2p::Terms { persistent, unconditional, private });
+        dialed.map_err(|error| DialError { reason: error.to_string() })
+    }
+
+    fn flush(&self) {
+        self.admission.pool().flush();
     }
 
     fn pending(&self, limit: usize) -> Pending {

@@ -329,6 +329,7 @@ fn open_rpc(
         bus: node.events.bus().clone(),
         node: Arc::new(node),
         search_rows_max: options.config.lockstep.search_rows_max,
+        answer_bytes_max: options.config.lockstep.answer_bytes_max,
     };
     let server = rpc::start(runtime.handle(), backend, options.config.rpc(&options.home))?;
     tracing::info!(address = %server.address(), "RPC is up");

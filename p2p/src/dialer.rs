@@ -50,6 +50,13 @@ impl Dialer {
         Self { own, targets }
     }
 
+    /// One persistent peer more, which is being dialed; or other addresses of one.
+    pub(crate) fn add(&mut self, peer: PeerAddress, now: Instant) {
+        let due = now + pause(&self.own, &peer.id, 0);
+        let target = Target { addresses: peer.addresses, failures: 0, due };
+        self.targets.insert(peer.id, target);
+    }
+
     /// The peers to dial now, of those for which `is_wanted` holds. Each is next due after a
     /// pause, counted from now.
     pub(crate) fn due(
@@ -123,5 +130,7 @@ mod tests {
         dialer.lost(&id, start);
         assert!(dialer.due(start + PAUSE_MIN, |_| false).is_empty());
         assert_eq!(dialer.due(start + PAUSE_MIN, |_| true).len(), 1);
+        dialer.add(PeerAddress { id: NetworkId::random(), addresses: Vec::new() }, start);
+        assert_eq!(dialer.due(start + PAUSE_MIN, |other| *other != id).len(), 1);
     }
 }

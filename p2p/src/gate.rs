@@ -74,6 +74,14 @@ impl Gate {
         self.banned.retain(|_, until| now < *until);
     }
 
+    /// No limit holds for this peer any more, and no ban.
+    pub(crate) fn exempt(&mut self, peer: NetworkId) {
+        self.unconditional.insert(peer);
+        self.banned.remove(&peer);
+        self.inbound.retain(|_, it| *it != peer);
+        self.outbound.retain(|_, it| *it != peer);
+    }
+
     /// How many more peers may be dialed.
     pub(crate) fn outbound_room(&self) -> usize {
         self.limits.outbound.saturating_sub(self.outbound.len())
@@ -214,5 +222,9 @@ mod tests {
         assert_eq!(full.admit_inbound(&stranger, now), Err(Denied::InboundFull(0)));
         assert_eq!(full.admit_outbound(&stranger, now), Err(Denied::OutboundFull(0)));
         assert_eq!(full.admit_inbound(&friend, now), Ok(()));
+        let mut full = full;
+        full.ban(stranger, now + SECOND);
+        full.exempt(stranger);
+        assert_eq!(full.admit_outbound(&stranger, now), Ok(()));
     }
 }

@@ -1,15 +1,18 @@
 //! What the rest of the node holds of the network: a handle to send by, and events to receive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use types::{Address, Channel, Offence, PeerId};
 
+use crate::address::{NetworkId, PeerAddress};
 use crate::channels::channel_index;
+use crate::config::Transport;
+use crate::dial::Terms;
 use crate::hello::Hello;
 use crate::outbox::Outbox;
 
@@ -95,6 +98,7 @@ pub struct Handle {
 pub(crate) enum Command {
     Penalise { peer: PeerId, offence: Offence, reason: String },
     Disconnect { peer: PeerId, reason: String },
+    Dial { peers: Vec<PeerAddress>, terms: Terms },
     Shutdown,
 }
 
@@ -164,11 +168,19 @@ impl Handle {
 pub(crate) struct Directory {
     peers: RwLock<BTreeMap<PeerId, Arc<Connected>>>,
     listen: RwLock<Vec<String>>,
+    /// Which transport an address without one means first.
+    pub(crate) preferred: Transport,
+    /// Peers that were named while the node runs, as far as that is kept.
+    pub(crate) named: Mutex<BTreeSet<NetworkId>>,
 }
 
 type Peers = BTreeMap<PeerId, Arc<Connected>>;
 
 impl Directory {
+    pub(crate) fn new(preferred: Transport) -> Self {
+        Self { preferred, ..Self::default() }
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Peers> {
         self.peers.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@
 //! and the receiver of [`Event`]s. What the bytes on a channel mean is not known here.
 
 pub mod config;
+pub mod dial;
 pub mod handle;
 pub mod hello;
 
@@ -27,6 +28,7 @@ mod network;
 
 pub use address::{AddressError, network_id};
 pub use config::{Config, Transport};
+pub use dial::{DialError, Terms};
 pub use handle::{ChannelTraffic, Event, Handle, PeerFacts};
 pub use hello::{Hello, Local};
 pub use network::{StartError, start};

@@ -16,6 +16,7 @@ use types::{Offence, PeerId, PrivateKey};
 use crate::address::{NetworkId, PeerAddress};
 use crate::behaviour::{Behaviour, BehaviourEvent, Established};
 use crate::config::Config;
+use crate::dial::Terms;
 use crate::dialer::Dialer;
 use crate::exchange::book::{self, Book};
 use crate::exchange::{ASK_INTERVAL, ASKED_INTERVAL_MIN};
@@ -90,7 +91,7 @@ pub fn start(
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
     let (reporter, reports) = mpsc::channel(REPORTS_MAX);
     let (commander, commands) = mpsc::channel(COMMANDS_MAX);
-    let directory = Arc::new(Directory::default());
+    let directory = Arc::new(Directory::new(config.preferred_transport));
     let handle = Handle { directory: directory.clone(), commands: commander };
     let network = Network {
         own,
@@ -172,6 +173,9 @@ impl Network {
                         self.penalise(peer, offence, &reason);
                     }
                     Some(Command::Disconnect { peer, reason }) => self.end(peer, reason),
+                    Some(Command::Dial { peers, terms }) => {
+                        peers.into_iter().for_each(|peer| self.dial_named(peer, terms));
+                    }
                     Some(Command::Shutdown) | None => break,
                 },
                 _ = tick.tick() => self.on_tick(Instant::now()),
@@ -432,6 +436,25 @@ impl Network {
             let is_wanted =
                 |id: &NetworkId| !connected.contains(id) && gate.admits(id, now).is_ok();
             let Some(peer) = self.book.candidate(now, is_wanted) else { return };
+            self.dial(peer);
+        }
+    }
+
+    /// Dials a peer that the operator has named, unless it is connected or is ourselves.
+    fn dial_named(&mut self, peer: PeerAddress, terms: Terms) {
+        let id = peer.id;
+        if id == self.own {
+            return;
+        }
+        if terms.persistent || terms.unconditional {
+            self.unconditional.insert(id);
+            self.swarm.behaviour_mut().gate.exempt(id);
+        }
+        self.book.name(peer.clone(), terms.private);
+        if terms.persistent {
+            self.dialer.add(peer.clone(), Instant::now());
+        }
+        if !self.sessions.values().any(|live| live.network_id == id) {
             self.dial(peer);
         }
     }

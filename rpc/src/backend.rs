@@ -27,6 +27,8 @@ pub struct Backend {
     pub node: Arc<dyn Node>,
     /// Most rows of the index that one search may read.
     pub search_rows_max: usize,
+    /// Most bytes of an answer that is a list, or of all answers to a batch.
+    pub answer_bytes_max: usize,
     /// Where the node tells what happens.
     pub bus: Bus,
 }
@@ -70,6 +72,15 @@ pub trait Node: Send + Sync + 'static {
     /// Forgets waiting receivers of this transaction that are gone.
     fn give_up(&self, tx: TxHash);
 
+    /// Dials peers, written as in the configuration.
+    ///
+    /// # Errors
+    /// If one of them cannot be dialed; then none is.
+    fn dial(&self, peers: &[String], terms: DialTerms) -> Result<(), DialError>;
+
+    /// Drops all pending transactions.
+    fn flush(&self);
+
     /// Up to `limit` pending transactions in order, and how many there are in all.
     fn pending(&self, limit: usize) -> Pending;
 }
@@ -78,6 +89,25 @@ pub trait Node: Send + Sync + 'static {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{reason}")]
 pub struct SubmitError {
+    /// In words.
+    pub reason: String,
+}
+
+/// What peers that an operator names are to be besides dialed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DialTerms {
+    /// Dialed again whenever they are gone.
+    pub persistent: bool,
+    /// Let in past all limits.
+    pub unconditional: bool,
+    /// Not told to other peers.
+    pub private: bool,
+}
+
+/// Why nobody is dialed.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{reason}")]
+pub struct DialError {
     /// In words.
     pub reason: String,
 }

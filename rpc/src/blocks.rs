@@ -8,6 +8,7 @@ use storage::{BlockMeta, Store};
 use types::Height;
 
 use crate::backend::Backend;
+use crate::budget::Budget;
 use crate::error::{Answer, RpcError};
 use crate::json::{block as shape, number, results};
 use crate::params::Arguments;
@@ -126,11 +127,14 @@ fn block_meta(meta: &BlockMeta) -> Value {
 /// Blocks by their own events: a page, and how many there are in all.
 pub fn block_search(backend: &Backend, arguments: &Arguments) -> Answer {
     let found = find(backend, Subject::Blocks, arguments)?;
+    let mut budget = Budget::new(backend.answer_bytes_max);
     let mut blocks = vec![];
     for hit in &found.hits {
         // It may have been pruned since it was found.
         if backend.store.block_meta(hit.height)?.is_some() {
-            blocks.push(block_at(backend, hit.height)?);
+            let block = block_at(backend, hit.height)?;
+            budget.charge(&block)?;
+            blocks.push(block);
         }
     }
     Ok(json!({"blocks": blocks, "total_count": number(found.total)}))

@@ -1,8 +1,10 @@
 //! What an operator can choose about the RPC.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::routes::Offer;
 use crate::tls::TlsFiles;
 
 /// Knobs of the RPC. The reference's names and defaults (`[rpc]` of config.toml).
@@ -42,6 +44,12 @@ pub struct Config {
     pub websocket_ping_period: Duration,
     /// How long a websocket may say nothing, not even answer a ping. Default: 30 s.
     pub websocket_silence_max: Duration,
+    /// Which methods there are. Default: those that cannot hurt the node.
+    pub offer: Offer,
+    /// Most requests of one address in a second; those in a batch count each. Default: no limit.
+    pub requests_per_second_max: Option<NonZeroU32>,
+    /// How long the application and the disk may take before `/readyz` says so. Default: 1 s.
+    pub ready_timeout: Duration,
     /// Origins whose pages may read answers; `*` is any. Default: none.
     pub cors_origins: Vec<String>,
 }
@@ -65,6 +73,9 @@ impl Default for Config {
             close_on_slow_client: false,
             websocket_ping_period: Duration::from_secs(27),
             websocket_silence_max: Duration::from_secs(30),
+            offer: Offer::Safe,
+            requests_per_second_max: None,
+            ready_timeout: Duration::from_secs(1),
             cors_origins: vec![],
         }
     }

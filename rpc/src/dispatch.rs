@@ -9,10 +9,12 @@ use serde_json::{Map, Number, Value};
 use tokio::sync::Semaphore;
 
 use crate::backend::Backend;
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::error::{Answer, RpcError};
 use crate::params::Arguments;
-use crate::routes::{Call, Lasts, Listening, Route, find};
+use crate::rate::{Client, TooMany};
+use crate::routes::{Call, Lasts, Listening, Offer, Route};
 use crate::txs;
 
 /// What answers requests: the node, and how much it does at a time.
@@ -21,6 +23,7 @@ pub struct Dispatcher {
     backend: Backend,
     patience: Duration,
     batch_max: usize,
+    offer: Offer,
     places: Arc<Semaphore>,
 }
 
@@ -95,6 +98,19 @@ pub enum Heard {
     },
 }
 
+impl Heard {
+    /// What is answered to a client that asks too much.
+    pub fn refused(self, error: TooMany) -> Option<Response> {
+        let id = match self {
+            Heard::Nothing => return None,
+            Heard::Answered(response) => response.id,
+            Heard::Method(work) => Some(work.id),
+            Heard::Listening { id, .. } => Some(id),
+        };
+        Some(Response::new(id, Err(RpcError::server(error))))
+    }
+}
+
 /// A request that is understood, and not yet answered.
 pub struct Work {
     id: Value,
@@ -102,10 +118,14 @@ pub struct Work {
 }
 
 /// A request that is well-formed and wants an answer.
-struct Request {
-    id: Value,
-    method: String,
-    params: Option<Value>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Text, or a whole number of 64 bits.
+    pub id: Value,
+    /// What it asks for.
+    pub method: String,
+    /// By name or in order, or whatever the client wrote.
+    pub params: Option<Value>,
 }
 
 /// What a request comes to.
@@ -138,8 +158,8 @@ impl Asked {
         }
     }
 
-    fn by_json(method: &str, params: Option<&Value>) -> Self {
-        let Some(route) = find(method) else {
+    fn by_json(offer: Offer, method: &str, params: Option<&Value>) -> Self {
+        let Some(route) = offer.find(method) else {
             return Asked::AtOnce(Err(RpcError::method_not_found()));
         };
         match Arguments::from_json(route.params, params) {
@@ -157,6 +177,7 @@ impl Dispatcher {
             backend,
             patience: config.commit_timeout,
             batch_max: config.batch_max,
+            offer: config.offer,
             places: Arc::new(places),
         }
     }
@@ -179,9 +200,8 @@ impl Dispatcher {
 
     /// Answers a body: one request or a batch. As in the reference, one malformed request spoils
     /// its batch.
-    pub async fn body(&self, body: &[u8]) -> Reply {
-        let parsed = serde_json::from_slice(body).map_err(|error| error.to_string());
-        let requests = match parsed.and_then(requests_of) {
+    pub async fn body(&self, body: &[u8], client: &Client) -> Reply {
+        let requests = match requests_in(body) {
             Ok(requests) => requests,
             Err(reason) => {
                 let error = RpcError::parse(format!("error unmarshaling request: {reason}"));
@@ -195,10 +215,13 @@ impl Dispatcher {
             let response = Response::to_nobody(RpcError::invalid_request(reason));
             return Reply { responses: vec![response], lasting: false, failed: false };
         }
+        // The first was paid for when the head of the request came.
+        client.charge_more(requests.len().saturating_sub(1));
         // A notification is dropped, as the reference does: nobody would learn what came of it.
         let requests = requests.into_iter().flatten();
-        let (ids, asked): (Vec<Value>, Vec<Asked>) =
-            requests.map(|it| (it.id, Asked::by_json(&it.method, it.params.as_ref()))).unzip();
+        let offer = self.offer;
+        let asked = |it: Request| (it.id, Asked::by_json(offer, &it.method, it.params.as_ref()));
+        let (ids, asked): (Vec<Value>, Vec<Asked>) = requests.map(asked).unzip();
         let mut reply = Reply { responses: Vec::new(), lasting: !ids.is_empty(), failed: false };
         for (id, (answer, lasting)) in ids.into_iter().zip(self.answer(asked).await) {
             reply.responses.push(Response::new(Some(id), answer));
@@ -219,7 +242,7 @@ impl Dispatcher {
             }
         };
         let id = request.id;
-        let Some(route) = find(&request.method) else {
+        let Some(route) = self.offer.find(&request.method) else {
             let answer = Err(RpcError::method_not_found());
             return Heard::Answered(Response::new(Some(id), answer));
         };
@@ -267,17 +290,20 @@ impl Dispatcher {
         if count == 0 {
             return Vec::new();
         }
-        let read = |reading: Result<Reading, RpcError>, backend: &Backend| match reading {
-            Ok(Reading { read, arguments, lasting }) => {
-                let answer = read(backend, &arguments);
-                let lasting = lasting && answer.is_ok();
-                (answer, lasting)
-            }
-            Err(error) => (Err(error), false),
+        let all = move |backend: &Backend| {
+            let mut budget = Budget::new(backend.answer_bytes_max);
+            let mut read = |reading: Result<Reading, RpcError>| match reading {
+                Ok(Reading { read, arguments, lasting }) => {
+                    let answer = read(backend, &arguments);
+                    let answer = answer.and_then(|it| budget.charge(&it).map(|()| it));
+                    let lasting = lasting && answer.is_ok();
+                    (answer, lasting)
+                }
+                Err(error) => (Err(error), false),
+            };
+            Ok(readings.into_iter().map(&mut read).collect())
         };
-        self.run(move |backend| Ok(readings.into_iter().map(|it| read(it, backend)).collect()))
-            .await
-            .unwrap_or_else(|error| vec![(Err(error), false); count])
+        self.run(all).await.unwrap_or_else(|error| vec![(Err(error), false); count])
     }
 
     async fn until_executed(&self, arguments: Arguments) -> Answer {
@@ -311,6 +337,13 @@ impl Dispatcher {
 }
 
 /// The requests of a body; none stands for a notification.
+///
+/// # Errors
+/// If it is no JSON, or one of them is no request.
+pub fn requests_in(body: &[u8]) -> Result<Vec<Option<Request>>, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string()).and_then(requests_of)
+}
+
 fn requests_of(body: Value) -> Result<Vec<Option<Request>>, String> {
     match body {
         Value::Null => Ok(Vec::new()),

@@ -7,9 +7,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{DefaultBodyLimit, Extension, FromRef, Path, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Extension, FromRef, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -20,7 +20,8 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::dispatch::{Dispatcher, Reply};
 use crate::error::RpcError;
-use crate::routes::{Call, ROUTES, Route, find};
+use crate::probes::{self, Watchman};
+use crate::routes::{Call, Offer, PAGES, PageKind, Route};
 use crate::server::Place;
 use crate::subscribe::Hall;
 use crate::websocket::{Conversation, Manners};
@@ -38,6 +39,8 @@ struct Desk {
     hall: Hall,
     sockets: Sockets,
     document: Document,
+    watchman: Watchman,
+    offer: Offer,
 }
 
 /// The OpenAPI document.
@@ -59,17 +62,27 @@ pub fn router(backend: Backend, config: &Config) -> Router {
         silence_max: config.websocket_silence_max,
         close_on_slow_client: config.close_on_slow_client,
     };
+    let version = &backend.node.identity().lockstep_version;
     let desk = Desk {
-        document: Document(Arc::new(openapi::document(&backend.node.identity().lockstep_version))),
+        document: Document(Arc::new(openapi::document(version, config.offer))),
+        watchman: Watchman::new(backend.clone(), config.ready_timeout),
+        offer: config.offer,
         hall: Hall::new(backend.bus.clone(), config),
-        dispatcher: Dispatcher::new(backend, config),
+        dispatcher: Dispatcher::new(backend.clone(), config),
         sockets: Sockets { message_bytes_max: config.body_bytes_max, manners },
     };
-    Router::new()
+    let router = PAGES.iter().fold(Router::new(), |router, page| {
+        let answering = match page.kind {
+            PageKind::Document => get(describe),
+            PageKind::Events => get(stream::events),
+            PageKind::Live => get(probes::live),
+            PageKind::Ready => get(probes::ready),
+        };
+        router.route(page.path, answering)
+    });
+    router
         .route("/", get(list).post(call))
         .route("/websocket", get(websocket))
-        .route("/v1/events", get(stream::events))
-        .route("/v1/openapi.json", get(describe))
         .route("/{method}", get(uri).post(uri))
         .with_state(desk)
         .merge(explorer::router())
@@ -77,6 +90,7 @@ pub fn router(backend: Backend, config: &Config) -> Router {
         .layer(DefaultBodyLimit::max(config.body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, request_time_max))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(meter))
         .layer(cors(&config.cors_origins))
         .layer(map_response(stamp))
 }
@@ -98,6 +112,16 @@ fn cors(origins: &[String]) -> CorsLayer {
     layer.allow_origin(AllowOrigin::list(origins))
 }
 
+/// Counts a request, if the operator limits them.
+async fn meter(Extension(place): Extension<Place>, request: Request, next: Next) -> Response {
+    let Err(error) = place.client.charge() else { return next.run(request).await };
+    let response = crate::dispatch::Response::to_nobody(RpcError::server(error));
+    let mut refusal = (StatusCode::TOO_MANY_REQUESTS, Json(response)).into_response();
+    let wait = HeaderValue::from(error.wait_seconds);
+    refusal.headers_mut().insert(header::RETRY_AFTER, wait);
+    refusal
+}
+
 async fn stamp(mut response: Response) -> Response {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     response.headers_mut().insert(SERVER_TIME, HeaderValue::from(since.as_secs()));
@@ -107,12 +131,14 @@ async fn stamp(mut response: Response) -> Response {
 /// `POST /`: JSON-RPC. An empty body gets the list, as in the reference.
 async fn call(
     State(dispatcher): State<Dispatcher>,
+    State(offer): State<Offer>,
+    Extension(place): Extension<Place>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     match body {
-        Ok(body) if body.is_empty() => list(headers).await,
-        Ok(body) => respond(dispatcher.body(&body).await),
+        Ok(body) if body.is_empty() => list(State(offer), headers).await,
+        Ok(body) => respond(dispatcher.body(&body, &place.client).await),
         // The reference says 400 to a body of any size; 413 tells the client what to change.
         Err(rejection) => {
             let reason = format!("error reading request body: {}", rejection.body_text());
@@ -139,8 +165,9 @@ async fn websocket(
         .max_message_size(sockets.message_bytes_max)
         .max_frame_size(sockets.message_bytes_max)
         .on_upgrade(move |socket| async move {
-            let Place { permit, stop } = place;
-            Conversation::new(socket, dispatcher, hall, sockets.manners).run(stop).await;
+            let Place { permit, stop, client } = place;
+            let talk = Conversation::new(socket, dispatcher, hall, sockets.manners, client);
+            talk.run(stop).await;
             drop(permit);
         })
 }
@@ -148,10 +175,11 @@ async fn websocket(
 /// `/method?arguments`, by GET or POST.
 async fn uri(
     State(dispatcher): State<Dispatcher>,
+    State(offer): State<Offer>,
     Path(method): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let Some(route) = find(&method) else { return not_found().await };
+    let Some(route) = offer.find(&method) else { return not_found().await };
     if matches!(route.call, Call::Listening(_)) {
         let answer = Err(RpcError::method_not_found());
         let response = crate::dispatch::Response::to_uri(answer);
@@ -191,12 +219,12 @@ async fn not_found() -> Response {
 }
 
 /// `GET /`: every method as a link.
-async fn list(headers: HeaderMap) -> Response {
+async fn list(State(offer): State<Offer>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     // It stands in the page, so nothing of it may be markup.
     let host: String =
         host.chars().filter(|it| it.is_ascii_alphanumeric() || ":.-[]".contains(*it)).collect();
-    let mut routes: Vec<&Route> = ROUTES.iter().collect();
+    let mut routes: Vec<&Route> = offer.routes().collect();
     routes.sort_by_key(|route| route.name);
     let (with, without): (Vec<&Route>, Vec<&Route>) =
         routes.into_iter().partition(|route| !route.params.is_empty());
@@ -207,8 +235,9 @@ async fn list(headers: HeaderMap) -> Response {
         let names: Vec<_> = route.params.iter().map(|it| format!("{}=_", it.name)).collect();
         text.push_str(&link(&format!("//{host}/{}?{}", route.name, names.join("&amp;"))));
     }
-    text.push_str("<br><a href=\"/v1/openapi.json\">OpenAPI</a> ");
-    text.push_str("<a href=\"/explorer\">Explorer</a></body></html>");
+    text.push_str("<br>Others:<br>");
+    PAGES.iter().for_each(|page| text.push_str(&link(&format!("//{host}{}", page.path))));
+    text.push_str("<br><a href=\"/explorer\">Explorer</a></body></html>");
     Html(text).into_response()
 }
 

@@ -3,14 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use crate::params::{Kind, Param};
-use crate::routes::{Call, ROUTES, Route};
+use crate::routes::{Call, Offer, PAGES, Route};
+
+mod pages;
 
 /// The document. What needs a websocket has no place in it.
-pub fn document(version: &str) -> Value {
-    let calls = ROUTES.iter().filter(|route| !matches!(route.call, Call::Listening(_)));
+pub fn document(version: &str, offer: Offer) -> Value {
+    let calls = offer.routes().filter(|route| !matches!(route.call, Call::Listening(_)));
     let mut paths: Map<String, Value> =
         calls.map(|route| (format!("/{}", route.name), json!({"get": by_uri(route)}))).collect();
-    paths.insert("/".to_owned(), json!({"post": by_body()}));
+    paths.extend(PAGES.iter().map(|it| (it.path.to_owned(), json!({"get": pages::of(it)}))));
+    paths.insert("/".to_owned(), json!({"post": by_body(offer)}));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -33,19 +36,24 @@ fn by_uri(route: &Route) -> Value {
             "200": response("What the method says", "Answer"),
             "500": response("The method failed, or an argument is wrong", "Failure"),
             "408": {"description": "It took too long"},
+            "429": refused(),
             "414": {"description": "The query is too long"},
         },
     })
 }
 
-fn by_body() -> Value {
+fn by_body(offer: Offer) -> Value {
+    let methods: Vec<_> = offer.routes().map(|route| route.name).collect();
     let request = json!({
         "type": "object",
-        "required": ["method"],
+        "required": ["id", "method"],
         "properties": {
             "jsonrpc": {"const": "2.0"},
-            "id": {"type": ["string", "integer"]},
-            "method": {"enum": ROUTES.iter().map(|route| route.name).collect::<Vec<_>>()},
+            "id": {"anyOf": [
+                {"type": "string"},
+                {"type": "integer", "minimum": i64::MIN, "maximum": i64::MAX},
+            ]},
+            "method": {"enum": methods},
             "params": {"type": ["object", "array"]},
         },
     });
@@ -55,7 +63,7 @@ fn by_body() -> Value {
         "requestBody": {"required": true, "content": {"application/json": {"schema": request}}},
         "responses": {
             "200": {
-                "description": "An answer or an error; nothing if there was no id",
+                "description": "An answer or an error; without an id, a notification, nothing",
                 "content": {"application/json": {"schema": {"anyOf": [
                     reference("Answer"), reference("Failure"),
                 ]}}},
@@ -63,6 +71,7 @@ fn by_body() -> Value {
             "413": response("The body is too large", "Failure"),
             "500": response("The body is no JSON-RPC", "Failure"),
             "408": {"description": "It took too long"},
+            "429": refused(),
         },
     })
 }
@@ -86,7 +95,7 @@ fn schema(kind: Kind) -> Value {
         Kind::Bytes | Kind::Hex => {
             json!({"type": "string", "pattern": "^(0x([0-9A-Fa-f]{2})*|\"[ !#-\\[\\]-~]*\")$"})
         }
-        Kind::Json => json!({"type": "string"}),
+        Kind::Json | Kind::Texts => json!({"type": "string"}),
     }
 }
 
@@ -95,6 +104,11 @@ fn response(description: &str, schema: &str) -> Value {
         "description": description,
         "content": {"application/json": {"schema": reference(schema)}},
     })
+}
+
+/// To those who ask too much, if the operator limits them.
+fn refused() -> Value {
+    response("Too many requests from this address; Retry-After says for how long", "Failure")
 }
 
 fn reference(schema: &str) -> Value {
@@ -143,13 +157,19 @@ fn error() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::ROUTES;
 
     #[test]
     fn every_method_that_http_has_is_in_it_with_its_parameters() {
-        let document = document("1");
+        let (all, safe) = (document("1", Offer::All), document("1", Offer::Safe));
         for route in ROUTES {
             assert!(!route.summary.is_empty(), "{}", route.name);
-            let found = document["paths"].get(format!("/{}", route.name));
+            let path = format!("/{}", route.name);
+            assert_eq!(
+                safe["paths"].get(&path).is_none(),
+                route.offer == Offer::All || matches!(route.call, Call::Listening(_))
+            );
+            let found = all["paths"].get(&path);
             let Some(found) = found else {
                 assert!(matches!(route.call, Call::Listening(_)), "{}", route.name);
                 continue;

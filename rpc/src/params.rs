@@ -22,6 +22,8 @@ pub enum Kind {
     Bytes,
     /// Bytes as hex, in JSON too; in a URI as [`Kind::Bytes`].
     Hex,
+    /// A list of texts; in a URI as JSON, too.
+    Texts,
     /// Something with a shape of its own, in a URI as JSON, too.
     Json,
 }
@@ -55,6 +57,7 @@ enum Argument {
     Bool(bool),
     Text(String),
     Bytes(Bytes),
+    Texts(Vec<String>),
     Json(Value),
 }
 
@@ -156,6 +159,14 @@ impl Arguments {
         }
     }
 
+    /// A list of texts; empty if it was not given.
+    pub fn texts(&self, name: &str) -> &[String] {
+        match self.find(name) {
+            Some(Argument::Texts(texts)) => texts,
+            _ => &[],
+        }
+    }
+
     /// What has a shape of its own; none if it was not given.
     pub fn json(&self, name: &str) -> Option<&Value> {
         match self.find(name) {
@@ -225,6 +236,7 @@ fn from_value(kind: Kind, value: &Value) -> Result<Argument, String> {
             bytes.map(|bytes| Argument::Bytes(bytes.into()))
         }
         (Kind::Hex, Value::String(text)) => hex_bytes(text),
+        (Kind::Texts, value @ Value::Array(_)) => texts(value.clone()),
         (Kind::Json, value) => Ok(Argument::Json(value.clone())),
         (kind, _) => Err(format!("expected {}", kind.in_json())),
     }
@@ -249,6 +261,9 @@ fn from_uri(kind: Kind, text: &str) -> Result<Argument, String> {
         },
         Kind::Text => unescaped().map(Argument::Text),
         Kind::Bytes | Kind::Hex => unescaped().map(|text| Argument::Bytes(text.into())),
+        Kind::Texts => {
+            serde_json::from_str(text).map_err(|error| error.to_string()).and_then(texts)
+        }
         Kind::Json => {
             serde_json::from_str(text).map(Argument::Json).map_err(|error| error.to_string())
         }
@@ -263,7 +278,7 @@ fn from_hex_in_uri(kind: Kind, digits: &str) -> Result<Argument, String> {
             let text = String::from_utf8(bytes);
             text.map(Argument::Text).map_err(|_| "expected hex of UTF-8 text".to_owned())
         }
-        Kind::Int | Kind::Bool | Kind::Json => {
+        Kind::Int | Kind::Bool | Kind::Texts | Kind::Json => {
             Err(format!("got a hex string arg, but expected {}", kind.in_json()))
         }
     }
@@ -271,6 +286,11 @@ fn from_hex_in_uri(kind: Kind, digits: &str) -> Result<Argument, String> {
 
 fn int(text: &str) -> Result<Argument, String> {
     text.parse().map(Argument::Int).map_err(|_| format!("expected a whole number, got {text}"))
+}
+
+fn texts(value: Value) -> Result<Argument, String> {
+    let texts = serde_json::from_value(value).map(Argument::Texts);
+    texts.map_err(|_| format!("expected {}", Kind::Texts.in_json()))
 }
 
 fn hex_bytes(text: &str) -> Result<Argument, String> {
@@ -287,6 +307,7 @@ impl Kind {
             Kind::Text => "text",
             Kind::Bytes => "base64",
             Kind::Hex => "hex",
+            Kind::Texts => "a list of texts, such as [\"a\"]",
             Kind::Json => "JSON",
         }
     }
@@ -294,7 +315,7 @@ impl Kind {
     /// How it is written in a URI.
     pub fn in_uri(self) -> &'static str {
         match self {
-            Kind::Int | Kind::Bool | Kind::Json => self.in_json(),
+            Kind::Int | Kind::Bool | Kind::Texts | Kind::Json => self.in_json(),
             Kind::Text => "text in quotes, such as \"a\"",
             Kind::Bytes | Kind::Hex => "0x and hex, or text in quotes",
         }
@@ -370,6 +391,24 @@ mod tests {
         for text in [r#""/store""#, "0x2f73746f7265"] {
             let pairs = [("path".to_owned(), text.to_owned())];
             assert_eq!(Arguments::from_query(&path, &pairs).unwrap().text("path"), "/store");
+        }
+    }
+
+    #[test]
+    fn lists_of_texts_are_json_in_uris_too() {
+        let peers = [param("peers", Kind::Texts)];
+        let by_json = |given| Arguments::from_json(&peers, Some(&given));
+        let by_uri =
+            |text: &str| Arguments::from_query(&peers, &[("peers".to_owned(), text.to_owned())]);
+        assert_eq!(by_json(json!({"peers": ["a", "b"]})).unwrap().texts("peers"), ["a", "b"]);
+        assert_eq!(by_uri(r#"["a","b"]"#).unwrap().texts("peers"), ["a", "b"]);
+        assert!(by_json(json!({"peers": null})).unwrap().texts("peers").is_empty());
+        for given in [json!("a"), json!([1]), json!({"a": "b"})] {
+            let error = by_json(json!({"peers": given})).unwrap_err();
+            assert!(error.data.contains("peers: expected a list of texts"), "{}", error.data);
+        }
+        for text in ["a", "[", "\"a\"", "0x00", "[1]"] {
+            assert!(by_uri(text).is_err(), "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::error::Answer;
 use crate::params::{Arguments, Kind, Param, param, required};
-use crate::{blocks, consensus, evidence, query, status, txs};
+use crate::{blocks, consensus, evidence, operate, query, status, txs};
 
 /// A method.
 pub struct Route {
@@ -17,7 +17,65 @@ pub struct Route {
     pub call: Call,
     /// How long an answer stays true.
     pub lasts: Lasts,
+    /// Who has it.
+    pub offer: Offer,
 }
+
+/// Which methods a node offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// Those that cannot hurt it.
+    Safe,
+    /// Those of operators, too.
+    All,
+}
+
+impl Offer {
+    /// All of its methods.
+    pub fn routes(self) -> impl Iterator<Item = &'static Route> {
+        ROUTES.iter().filter(move |route| self == Offer::All || route.offer == Offer::Safe)
+    }
+
+    /// Its method of this name.
+    pub fn find(self, name: &str) -> Option<&'static Route> {
+        self.routes().find(|route| route.name == name)
+    }
+}
+
+/// What is served besides methods, by GET.
+pub struct Page {
+    /// What.
+    pub kind: PageKind,
+    /// Where.
+    pub path: &'static str,
+    /// What it is for, in a line.
+    pub summary: &'static str,
+}
+
+/// What a page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageKind {
+    /// The API for machines.
+    Document,
+    /// Events as a stream.
+    Events,
+    /// That the program answers.
+    Live,
+    /// Whether clients should come.
+    Ready,
+}
+
+const fn page(kind: PageKind, path: &'static str, summary: &'static str) -> Page {
+    Page { kind, path, summary }
+}
+
+/// Every page for machines.
+pub static PAGES: &[Page] = &[
+    page(PageKind::Document, "/v1/openapi.json", "This document"),
+    page(PageKind::Events, "/v1/events", "Events of blocks as server-sent events"),
+    page(PageKind::Live, "/livez", "That the program answers"),
+    page(PageKind::Ready, "/readyz", "Whether clients should be sent here, and if not, why"),
+];
 
 /// Which answers of a method clients may keep for a day.
 ///
@@ -65,7 +123,7 @@ type Read = fn(&Backend, &Arguments) -> Answer;
 
 impl Route {
     const fn new(name: &'static str, params: &'static [Param], call: Call) -> Self {
-        Self { name, summary: "", params, call, lasts: Lasts::Never }
+        Self { name, summary: "", params, call, lasts: Lasts::Never, offer: Offer::Safe }
     }
 
     const fn says(self, summary: &'static str) -> Self {
@@ -83,6 +141,10 @@ const fn at_height(name: &'static str, params: &'static [Param], call: Read) -> 
 
 const fn always(name: &'static str, params: &'static [Param], call: Read) -> Route {
     Route { lasts: Lasts::Always, ..Route::new(name, params, Call::Read(call)) }
+}
+
+const fn for_operators(name: &'static str, params: &'static [Param], call: Read) -> Route {
+    Route { offer: Offer::All, ..Route::new(name, params, Call::Read(call)) }
 }
 
 const fn listening(name: &'static str, params: &'static [Param], what: Listening) -> Route {
@@ -175,9 +237,19 @@ pub static ROUTES: &[Route] = &[
     read("abci_info", &[], query::application).says("What the application says of itself"),
     read("broadcast_evidence", &[required("evidence", Kind::Json)], evidence::broadcast_evidence)
         .says("Takes evidence of misbehaviour, and has it put into a block"),
+    for_operators("dial_seeds", &[required("seeds", Kind::Texts)], operate::dial_seeds)
+        .says("Dials peers once"),
+    for_operators(
+        "dial_peers",
+        &[
+            required("peers", Kind::Texts),
+            param("persistent", Kind::Bool),
+            param("unconditional", Kind::Bool),
+            param("private", Kind::Bool),
+        ],
+        operate::dial_peers,
+    )
+    .says("Dials peers, and remembers what they are"),
+    for_operators("unsafe_flush_mempool", &[], operate::unsafe_flush_mempool)
+        .says("Drops all transactions that wait for a block"),
 ];
-
-/// The route of this name.
-pub fn find(name: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.name == name)
-}

@@ -4,7 +4,7 @@
 //! never says a word, would hold its connection for ever.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::http::router;
 use crate::patient::Patient;
 use crate::quotes::Escaping;
+use crate::rate::{Client, Limit};
 use crate::tls::{self, TlsError};
 
 /// How long open requests may take to end when the server stops.
@@ -98,7 +99,8 @@ pub fn start(runtime: &Handle, backend: Backend, config: Config) -> Result<Serve
     let telling = backend.bus.clone().tell(backend.store.clone(), config.subscription_buffer);
     let until_stop = stop.clone();
     tasks.spawn_on(async move { until_stop.run_until_cancelled(telling).await }, runtime);
-    let door = Door { router: router(backend, &config), config, tls };
+    let limit = config.requests_per_second_max.map(|per_second| Arc::new(Limit::new(per_second)));
+    let door = Door { router: router(backend, &config), config, tls, limit };
     tasks.spawn_on(accept(listener, door, stop, tasks.clone()), runtime);
     Ok(server)
 }
@@ -109,6 +111,7 @@ struct Door {
     router: Router,
     config: Config,
     tls: Option<TlsAcceptor>,
+    limit: Option<Arc<Limit>>,
 }
 
 async fn accept(listener: TcpListener, door: Door, stop: CancellationToken, tasks: TaskTracker) {
@@ -125,8 +128,8 @@ async fn accept(listener: TcpListener, door: Door, stop: CancellationToken, task
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: let some close.
                 tracing::warn!(target: "rpc", %error, "a connection could not be accepted");
@@ -135,7 +138,7 @@ async fn accept(listener: TcpListener, door: Door, stop: CancellationToken, task
             }
         };
         let door = door.clone();
-        let place = Place { permit: Arc::new(place), stop: stop.clone() };
+        let place = door.place(place, address.ip(), stop.clone());
         tasks.spawn(async move { door.admit(stream, place).await });
     }
 }
@@ -147,9 +150,16 @@ pub struct Place {
     pub permit: Arc<OwnedSemaphorePermit>,
     /// When everything ends.
     pub stop: CancellationToken,
+    /// Who has it.
+    pub client: Client,
 }
 
 impl Door {
+    fn place(&self, permit: OwnedSemaphorePermit, ip: IpAddr, stop: CancellationToken) -> Place {
+        let client = Client::new(self.limit.clone(), ip);
+        Place { permit: Arc::new(permit), stop, client }
+    }
+
     async fn admit(self, stream: TcpStream, place: Place) {
         let patience = self.config.read_timeout;
         if !matches!(tokio::time::timeout(patience, stream.readable()).await, Ok(Ok(()))) {

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use types::{Hash, Height, TxHash, TxResult, merkle};
 
 use crate::backend::{Backend, DecidedTx, Index, Node};
+use crate::budget::Budget;
 use crate::error::{Answer, RpcError};
 use crate::json::block::tx_base64;
 use crate::json::{base64, hex_upper, number, results};
@@ -111,11 +112,18 @@ fn committed(hash: TxHash, checked: &TxResult, decided: Option<&DecidedTx>) -> V
 /// The first pending transactions.
 pub fn unconfirmed_txs(backend: &Backend, arguments: &Arguments) -> Answer {
     let pending = backend.node.pending(per_page(arguments.int("limit")));
+    let mut budget = Budget::new(backend.answer_bytes_max);
+    let mut txs = Vec::with_capacity(pending.txs.len());
+    for tx in &pending.txs {
+        let tx = tx_base64(tx);
+        budget.charge(&tx)?;
+        txs.push(tx);
+    }
     Ok(json!({
-        "n_txs": number(pending.txs.len()),
+        "n_txs": number(txs.len()),
         "total": number(pending.total),
         "total_bytes": number(pending.total_bytes),
-        "txs": pending.txs.iter().map(|tx| tx_base64(tx)).collect::<Vec<_>>(),
+        "txs": txs,
     }))
 }
 
@@ -151,6 +159,7 @@ pub fn tx(backend: &Backend, arguments: &Arguments) -> Answer {
 /// Transactions by their events: a page, and how many there are in all.
 pub fn tx_search(backend: &Backend, arguments: &Arguments) -> Answer {
     let found = find(backend, Subject::Txs, arguments)?;
+    let mut budget = Budget::new(backend.answer_bytes_max);
     let mut txs = Vec::with_capacity(found.hits.len());
     // Those of one block follow each other.
     let mut last: Option<(Height, Option<Excerpt>, Option<Proofs>)> = None;
@@ -162,7 +171,9 @@ pub fn tx_search(backend: &Backend, arguments: &Arguments) -> Answer {
         let Some((_, Some(excerpt), proofs)) = &mut last else { continue };
         // It may have been pruned since it was found.
         if let Some(found) = excerpt.tx(index)? {
-            txs.push(shape(&found, proofs.as_ref())?);
+            let tx = shape(&found, proofs.as_ref())?;
+            budget.charge(&tx)?;
+            txs.push(tx);
         }
     }
     Ok(json!({"txs": txs, "total_count": number(found.total)}))

@@ -18,6 +18,7 @@ use crate::bus::Missed;
 use crate::dispatch::{Dispatcher, Heard, Response};
 use crate::error::RpcError;
 use crate::events::Batch;
+use crate::rate::Client;
 use crate::subscribe::{Hall, Subscriptions};
 
 /// Manners of websockets.
@@ -54,6 +55,7 @@ pub struct Conversation {
     dispatcher: Dispatcher,
     subscriptions: Subscriptions,
     manners: Manners,
+    client: Client,
     /// The request that is worked on; none is read meanwhile.
     answering: Option<Answering>,
     heard_at: Instant,
@@ -61,12 +63,19 @@ pub struct Conversation {
 
 impl Conversation {
     /// A connection that was just opened.
-    pub fn new(socket: WebSocket, dispatcher: Dispatcher, hall: Hall, manners: Manners) -> Self {
+    pub fn new(
+        socket: WebSocket,
+        dispatcher: Dispatcher,
+        hall: Hall,
+        manners: Manners,
+        client: Client,
+    ) -> Self {
         Self {
             socket,
             dispatcher,
             subscriptions: Subscriptions::new(hall),
             manners,
+            client,
             answering: None,
             heard_at: Instant::now(),
         }
@@ -128,7 +137,14 @@ impl Conversation {
                 return Err(End::Gone);
             }
         };
-        match self.dispatcher.hear(&text) {
+        let heard = self.dispatcher.hear(&text);
+        if let Err(error) = self.client.charge() {
+            return match heard.refused(error) {
+                Some(response) => self.say(&response).await,
+                None => Ok(()),
+            };
+        }
+        match heard {
             Heard::Nothing => Ok(()),
             Heard::Answered(response) => self.say(&response).await,
             Heard::Method(work) => {

@@ -1,5 +1,7 @@
 //! What each crate gets of config.toml.
 
+use std::num::NonZeroU32;
+
 use super::{Config, listen};
 use crate::home::Home;
 
@@ -69,6 +71,8 @@ impl Config {
             subscriptions_per_client_max: section.max_subscriptions_per_client,
             subscription_buffer: section.experimental_subscription_buffer_size,
             close_on_slow_client: section.experimental_close_on_slow_client,
+            offer: if section.is_unsafe { rpc::Offer::All } else { rpc::Offer::Safe },
+            requests_per_second_max: NonZeroU32::new(section.max_requests_per_second_per_ip),
             cors_origins: section.cors_allowed_origins.clone(),
             ..defaults
         }

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys of the reference that are accepted but change nothing here. One that ends in a dot stands
 /// for a whole table.
-pub const WITHOUT_MEANING: [&str; 60] = [
+pub const WITHOUT_MEANING: [&str; 59] = [
     // There is one store, one way of peers to find each other, and no filter by the application.
     "version",
     "home",
@@ -16,7 +16,6 @@ pub const WITHOUT_MEANING: [&str; 60] = [
     "event_bus_buffer_capacity",
     "rpc.cors_allowed_methods",
     "rpc.cors_allowed_headers",
-    "rpc.unsafe",
     "rpc.grpc_laddr",
     "rpc.grpc_max_open_connections",
     "rpc.experimental_websocket_write_buffer_size",

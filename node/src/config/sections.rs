@@ -14,6 +14,9 @@ use super::duration;
 pub struct Rpc {
     /// Where to listen, `tcp://host:port`.
     pub laddr: String,
+    /// Whether there are the methods with which clients dial peers and empty the mempool.
+    #[serde(rename = "unsafe")]
+    pub is_unsafe: bool,
     /// Origins that browsers may call from; empty switches CORS off, `*` is any.
     pub cors_allowed_origins: Vec<String>,
     /// Connections at one time; 0 is no limit.
@@ -21,6 +24,8 @@ pub struct Rpc {
     /// How long `broadcast_tx_commit` waits for its block.
     #[serde(with = "duration")]
     pub timeout_broadcast_tx_commit: Duration,
+    /// Requests of one address in a second; 0 is no limit.
+    pub max_requests_per_second_per_ip: u32,
     /// Requests in a batch; 0 is no limit.
     pub max_request_batch_size: usize,
     /// Bytes of a request's body.
@@ -45,9 +50,11 @@ impl Default for Rpc {
     fn default() -> Self {
         Self {
             laddr: "tcp://127.0.0.1:26657".into(),
+            is_unsafe: false,
             cors_allowed_origins: Vec::new(),
             max_open_connections: 900,
             timeout_broadcast_tx_commit: Duration::from_secs(10),
+            max_requests_per_second_per_ip: 0,
             max_request_batch_size: 10,
             max_body_bytes: 1_000_000,
             max_header_bytes: 1 << 20,
@@ -327,6 +334,8 @@ pub struct Lockstep {
     pub abci_timeout: Duration,
     /// Most rows of the index that one search may read.
     pub search_rows_max: usize,
+    /// Bytes of an answer of the RPC that is a list, at most.
+    pub answer_bytes_max: usize,
     /// How many blocks stay in the index; 0 is as many as in the store.
     pub index_retain_blocks: u64,
 }
@@ -342,6 +351,7 @@ impl Default for Lockstep {
             catch_up_timeout: timeouts.catch_up,
             abci_timeout: Duration::from_secs(600),
             search_rows_max: 100_000,
+            answer_bytes_max: 32 << 20,
             index_retain_blocks: 0,
         }
     }

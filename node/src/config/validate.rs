@@ -162,6 +162,7 @@ impl Config {
             ),
             ("mempool.max_tx_bytes", self.mempool.max_tx_bytes),
             ("lockstep.search_rows_max", self.lockstep.search_rows_max),
+            ("lockstep.answer_bytes_max", self.lockstep.answer_bytes_max),
         ] {
             if value == 0 {
                 return Err(Fault::new(field, "0 lets nothing pass", "write a number above 0"));

@@ -3,7 +3,7 @@
 //! What we only heard is worth little: it makes room for what is better known, and is forgotten
 //! when dialing it fails. The file is a cache; a broken one is replaced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::time::Instant;
@@ -31,6 +31,8 @@ const FAILURES_MAX: u32 = 12;
 pub(crate) struct Book {
     own: NetworkId,
     entries: BTreeMap<NetworkId, Entry>,
+    /// Peers that others are not told of.
+    private: BTreeSet<NetworkId>,
     /// Where the next walk through the book begins, so that each entry has its turn.
     cursor: Option<NetworkId>,
     /// Whether something is not in the file yet.
@@ -60,7 +62,13 @@ struct Line {
 impl Book {
     /// A book that holds only the operator's bootstrap peers.
     pub(crate) fn new(own: NetworkId, bootstrap: Vec<PeerAddress>) -> Self {
-        let mut book = Self { own, entries: BTreeMap::new(), cursor: None, is_changed: false };
+        let mut book = Self {
+            own,
+            entries: BTreeMap::new(),
+            private: BTreeSet::new(),
+            cursor: None,
+            is_changed: false,
+        };
         for peer in bootstrap.into_iter().filter(|it| it.id != own) {
             let entry = book.entries.entry(peer.id).or_insert_with(|| Entry::new(Vec::new(), true));
             entry.is_bootstrap = true;
@@ -121,6 +129,14 @@ impl Book {
         }
     }
 
+    /// The operator says where a peer is, and perhaps that others are not to be told.
+    pub(crate) fn name(&mut self, peer: PeerAddress, is_private: bool) {
+        if is_private {
+            self.private.insert(peer.id);
+        }
+        self.add(peer, true);
+    }
+
     /// Somebody told us where a peer is. Returns false if what it said is no address.
     pub(crate) fn hear(&mut self, text: &str, source: &Multiaddr) -> bool {
         // Only whole addresses are told; the short form is for operators.
@@ -152,7 +168,8 @@ impl Book {
         for id in self.walk() {
             let Some(entry) = self.entries.get(&id).filter(|it| it.is_known) else { continue };
             let useful = entry.addresses.iter().filter(|it| is_useful_to(it, listener));
-            for address in useful.filter(|_| id != *asker) {
+            let is_told = id != *asker && !self.private.contains(&id);
+            for address in useful.filter(|_| is_told) {
                 told.push(address.clone().with(Protocol::P2p(id)).to_string());
             }
             if ADDRESSES_TOLD_MAX <= told.len() {
@@ -274,6 +291,8 @@ mod tests {
         let told = [format!("/ip4/10.0.0.2/tcp/1/p2p/{}", ids[1])];
         assert_eq!(book.tell(&ids[2], &place()), told);
         assert!(book.tell(&ids[1], &place()).is_empty());
+        book.name(PeerAddress { id: ids[1], addresses: vec![place()] }, true);
+        assert!(book.tell(&ids[2], &place()).is_empty(), "others are not told of private peers");
     }
 
     #[test]

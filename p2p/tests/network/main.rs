@@ -3,6 +3,7 @@
 mod kit;
 
 mod advisories;
+mod dial;
 mod messages;
 mod raw;
 mod recovery;

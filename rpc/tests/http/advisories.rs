@@ -4,9 +4,9 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use rpc::Config;
 use rpc::params::Kind;
 use rpc::routes::{ROUTES, Route};
+use rpc::{Config, Offer};
 use serde_json::{Map, Value, json};
 use types::Height;
 
@@ -39,6 +39,7 @@ fn given(kind: Kind) -> Vec<Value> {
         }
         Kind::Bool => vec![json!(true), json!(false), json!("true"), json!(1)],
         Kind::Text => vec![json!(""), json!("/store"), json!("\u{0}\"<"), json!("a".repeat(5_000))],
+        Kind::Texts => vec![json!([]), json!(["a@b:1"]), json!(["", "x"]), json!([1]), json!("x")],
         Kind::Json => vec![json!({}), json!({"type": "x"}), json!([]), json!("1"), json!(1)],
         Kind::Bytes | Kind::Hex => {
             let long = "00".repeat(10_000);
@@ -64,7 +65,11 @@ fn asks(served: &Served, route: &Route, params: &Value) -> bool {
 /// every end of every range, on a chain that was pruned.
 #[test]
 fn advisory_55_no_method_minds_a_height_that_is_not_there() {
-    let config = Config { commit_timeout: Duration::from_millis(50), ..Config::default() };
+    let config = Config {
+        commit_timeout: Duration::from_millis(50),
+        offer: Offer::All,
+        ..Config::default()
+    };
     let served = Served::start(Mood::Waits, config);
     served.node.prune(Height(5));
     for route in ROUTES {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use abci::{Application, CheckTxKind, CheckTxRequest, Connections};
 use rpc::backend::{
-    DecidedTx, Identity, Index, Peer, PeerRoundState, Pending, RoundState, RoundVotes, SubmitError,
+    DecidedTx, DialError, DialTerms, Identity, Index, Peer, PeerRoundState, Pending, RoundState,
+    RoundVotes, SubmitError,
 };
 use rpc::{Backend, Bus, Config, Node, Server, StartError};
 use storage::index::Writer;
@@ -20,12 +22,16 @@ use types::{
 };
 
 use crate::chain::Chain;
+use crate::stubborn::Stubborn;
 
 /// How many blocks there are at first.
 pub const BLOCKS: u64 = 12;
 
 /// Rows that one search may read.
 pub const SEARCH_ROWS_MAX: usize = 200;
+
+/// Bytes that an answer may have, if it is a list.
+pub const ANSWER_BYTES_MAX: usize = 4_000_000;
 
 /// What a node does with transactions that CheckTx lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +44,22 @@ pub enum Mood {
     Full,
 }
 
+/// How a node stands, as far as `/readyz` is concerned.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// It fetches blocks.
+    pub is_behind: bool,
+    /// Nobody is connected.
+    pub is_alone: bool,
+}
+
 struct Inner {
     chain: Chain,
     index: Writer,
     pending: Vec<Tx>,
     evidence: Vec<Evidence>,
+    dialed: Vec<(String, DialTerms)>,
+    state: Standing,
     waiting: BTreeMap<TxHash, Vec<oneshot::Sender<DecidedTx>>>,
 }
 
@@ -50,6 +67,7 @@ struct Inner {
 pub struct TestNode {
     identity: Identity,
     mood: Mood,
+    application: Arc<Stubborn>,
     /// Where it tells what happens.
     pub bus: Bus,
     inner: Mutex<Inner>,
@@ -75,11 +93,20 @@ impl Served {
         }
         let index = Writer::open(chain.store.clone()).unwrap();
         let waiting = BTreeMap::new();
-        let mut inner = Inner { pending: vec![], evidence: vec![], waiting, chain, index };
+        let mut inner = Inner {
+            pending: vec![],
+            evidence: vec![],
+            dialed: vec![],
+            state: Standing::default(),
+            waiting,
+            chain,
+            index,
+        };
         inner.index_all();
         let node = Arc::new(TestNode {
             identity: identity(&inner.chain),
             mood,
+            application: Arc::new(Stubborn::new(inner.chain.application.clone())),
             bus: Bus::default(),
             inner: Mutex::new(inner),
         });
@@ -135,15 +162,37 @@ impl TestNode {
 
     fn backend(self: &Arc<Self>) -> Backend {
         let inner = self.inner.lock().unwrap();
-        let application: Arc<dyn Application> = inner.chain.application.clone();
+        let application: Arc<dyn Application> = self.application.clone();
         Backend {
             store: inner.chain.store.clone(),
             application: Connections::local(application, Arc::default()),
             genesis: Arc::new(inner.chain.genesis.clone()),
             node: Arc::clone(self) as Arc<dyn Node>,
             search_rows_max: SEARCH_ROWS_MAX,
+            answer_bytes_max: ANSWER_BYTES_MAX,
             bus: self.bus.clone(),
         }
+    }
+
+    /// Decides and executes so many blocks that are not indexed.
+    pub fn execute_without_index(&self, blocks: u64) {
+        let inner = &mut *self.inner.lock().unwrap();
+        (0..blocks).for_each(|_| drop(inner.chain.decide(vec![])));
+    }
+
+    /// Indexes what is not yet.
+    pub fn index_all(&self) {
+        self.inner.lock().unwrap().index_all();
+    }
+
+    /// Until this is dropped the application does not say who it is.
+    pub fn hold_application(&self) -> MutexGuard<'_, ()> {
+        self.application.gate.lock().unwrap()
+    }
+
+    /// From now on the application fails when it is asked who it is.
+    pub fn break_application(&self) {
+        self.application.is_broken.store(true, Ordering::Relaxed);
     }
 
     /// Forgets the blocks below a height.
@@ -180,6 +229,16 @@ impl TestNode {
         self.inner.lock().unwrap().evidence.clone()
     }
 
+    /// Who was dialed, and how.
+    pub fn dialed(&self) -> Vec<(String, DialTerms)> {
+        self.inner.lock().unwrap().dialed.clone()
+    }
+
+    /// From now on the node stands like this.
+    pub fn stands(&self, state: Standing) {
+        self.inner.lock().unwrap().state = state;
+    }
+
     /// How many clients wait for a transaction.
     pub fn waiting_count(&self) -> usize {
         self.inner.lock().unwrap().waiting.values().map(Vec::len).sum()
@@ -192,10 +251,13 @@ impl Node for TestNode {
     }
 
     fn catching_up(&self) -> bool {
-        false
+        self.inner.lock().unwrap().state.is_behind
     }
 
     fn peers(&self) -> Vec<Peer> {
+        if self.inner.lock().unwrap().state.is_alone {
+            return vec![];
+        }
         ["first", "second"].map(peer).to_vec()
     }
 
@@ -248,6 +310,19 @@ impl Node for TestNode {
         if let Some(senders) = inner.waiting.get_mut(&tx) {
             senders.retain(|sender| !sender.is_closed());
         }
+    }
+
+    fn dial(&self, peers: &[String], terms: DialTerms) -> Result<(), DialError> {
+        if let Some(bad) = peers.iter().find(|peer| !peer.contains('@')) {
+            return Err(DialError { reason: format!("`{bad}` is no peer") });
+        }
+        let inner = &mut *self.inner.lock().unwrap();
+        inner.dialed.extend(peers.iter().map(|peer| (peer.clone(), terms)));
+        Ok(())
+    }
+
+    fn flush(&self) {
+        self.inner.lock().unwrap().pending.clear();
     }
 
     fn pending(&self, limit: usize) -> Pending {

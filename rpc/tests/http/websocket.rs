@@ -285,6 +285,68 @@ fn who_does_not_read_misses_events_and_is_told_so_and_stops_nobody() {
     });
 }
 
+/// A crowd on one node: whoever reads hears everything in order, whoever does not is told why, and
+/// hung up on where the operator wants that.
+#[test]
+fn slow_ones_of_a_crowd_are_cut_with_the_reason_and_the_others_miss_nothing() {
+    const TXS: usize = 100;
+    let config = Config {
+        subscription_buffer: 40,
+        close_on_slow_client: true,
+        // It is the buffer that runs out, not our patience.
+        write_timeout: 6 * PATIENCE,
+        ..Config::default()
+    };
+    let served = Served::start(Mood::Decides, config);
+    served.block_on(async {
+        let mut slow = Vec::new();
+        let mut readers = tokio::task::JoinSet::new();
+        let (heard, mut all_heard) = tokio::sync::watch::channel(0_usize);
+        let heard = std::sync::Arc::new(heard);
+        for number in 0..20 {
+            let mut client = Client::connect(served.address).await;
+            client.subscribe("txs", "tm.event='Tx'").await;
+            if number % 10 == 0 {
+                slow.push(client);
+                continue;
+            }
+            let heard = heard.clone();
+            readers.spawn(async move {
+                for index in 0..TXS {
+                    let event = client.hear().await.expect("a reader is not cut");
+                    let height = event["result"]["data"]["value"]["TxResult"]["height"].clone();
+                    assert_eq!(height, (BLOCKS as usize + 1 + index).to_string());
+                    heard.send_modify(|count| *count += 1);
+                }
+            });
+        }
+        let readers_count = readers.len();
+        for index in 0..TXS {
+            // No faster than the readers read, who are not to be the slow ones.
+            let least = index.saturating_sub(10) * readers_count;
+            all_heard.wait_for(|count| least <= *count).await.unwrap();
+            let (node, tx) = (served.node.clone(), format!("{index}={}", "x".repeat(300_000)));
+            let sent = move || rpc::Node::submit_later(&*node, tx.into());
+            tokio::task::spawn_blocking(sent).await.unwrap().unwrap();
+        }
+        while let Some(read) = readers.join_next().await {
+            read.unwrap();
+        }
+        for client in &mut slow {
+            let error = loop {
+                let text = client.hear().await.expect("the reason comes before the end");
+                if text.get("error").is_some() {
+                    break text;
+                }
+            };
+            let reason =
+                "subscription was canceled (reason: client is not pulling messages fast enough)";
+            assert_eq!(error_of(&error), (-32000, reason));
+            assert_eq!(client.hear().await, None, "and then it is hung up on");
+        }
+    });
+}
+
 #[test]
 fn who_answers_no_ping_is_cut_and_who_does_stays() {
     let config = Config {
