@@ -3,20 +3,20 @@
 //! The chain is real but for its signatures: blocks follow the rules of [`ChainState`], and every
 //! call is held against the grammar.
 
-use std::collections::BTreeMap;
+mod error;
+mod faults;
+mod snapshot;
+mod twin;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use types::chain_state::{BlockError, OutcomeError};
-use types::keys::SIGNATURE_BYTES;
 use types::{
-    Block, BlockId, BlockOutcome, ChainState, CommitSig, Evidence, ExtendedCommit,
-    ExtendedCommitSig, Genesis, Height, Round, Signature, Time, Tx, ValidatorSet,
+    Address, Block, BlockOutcome, ChainState, Evidence, ExtendedCommit, Genesis, Height, Time, Tx,
 };
 
-use crate::application::{Application, ApplicationError, Call};
+use crate::application::{Application, Call};
 use crate::grammar::Grammar;
 use crate::recorded::Recorded;
 use crate::request::{
@@ -25,27 +25,51 @@ use crate::request::{
 };
 use crate::response::Verdict;
 
+pub use error::TestChainError;
+pub use twin::Inspected;
+use twin::Twins;
+
 /// How much later each block is than the one before.
 const BLOCK_GAP: Duration = Duration::from_secs(1);
-
-/// An application that shows what it is about to commit, so that two of them can be compared, and
-/// says what should hold.
-pub trait Inspected: Application {
-    /// What the executed block writes: keys, and their new values or none.
-    fn staged_writes(&self) -> BTreeMap<Vec<u8>, Option<Bytes>>;
-
-    /// What does not hold in the committed state and should.
-    fn broken_invariant(&self) -> Option<String>;
-}
 
 /// A chain of one application, and of nobody else.
 pub struct TestChain {
     application: Recorded,
+    /// The same application, and another that must agree with it; none if there is but one.
+    twins: Option<Twins>,
     genesis: Genesis,
     first: ChainState,
     state: ChainState,
-    last_commit: Option<ExtendedCommit>,
     executed: Vec<Executed>,
+    /// How much later the next block is than the last.
+    gap: Duration,
+    /// Who does not vote.
+    silent: BTreeSet<Address>,
+    /// What the next block proves.
+    accused: Vec<Evidence>,
+}
+
+/// Where an application can be lost in the course of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashPoint {
+    /// It has prepared the block.
+    AfterPrepare,
+    /// It has accepted the block.
+    AfterProcess,
+    /// It has executed the block.
+    AfterFinalize,
+    /// It has committed the block.
+    AfterCommit,
+}
+
+impl CrashPoint {
+    /// All of them, in order.
+    pub const ALL: [CrashPoint; 4] = [
+        CrashPoint::AfterPrepare,
+        CrashPoint::AfterProcess,
+        CrashPoint::AfterFinalize,
+        CrashPoint::AfterCommit,
+    ];
 }
 
 /// A block that was executed, and what came of it.
@@ -55,53 +79,6 @@ pub struct Executed {
     pub request: BlockRequest,
     /// What the application said.
     pub outcome: BlockOutcome,
-}
-
-/// What the application, or the test, did wrong.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum TestChainError {
-    /// The application failed, or a call came out of order.
-    #[error(transparent)]
-    Application(#[from] ApplicationError),
-    /// Its answer cannot be taken.
-    #[error(transparent)]
-    Outcome(#[from] OutcomeError),
-    /// The proposal breaks the chain's rules.
-    #[error("block {height}: {source}")]
-    Block {
-        /// Where.
-        height: Height,
-        /// Which rule.
-        source: BlockError,
-    },
-    /// It prepared more than fits.
-    #[error("prepared {actual} bytes of transactions, the limit is {limit}")]
-    TooLarge {
-        /// What it prepared.
-        actual: u64,
-        /// What it was allowed.
-        limit: u64,
-    },
-    /// It refuses a block.
-    #[error("block {height} is rejected")]
-    Rejected {
-        /// Where.
-        height: Height,
-    },
-    /// After a restart it stands above the chain.
-    #[error("the application stands at {application}, the chain at {chain:?}")]
-    Ahead {
-        /// What it says.
-        application: Height,
-        /// The last block; none before the first.
-        chain: Option<Height>,
-    },
-    /// After a restart it does not have the state that it had.
-    #[error("the application is not what it was at height {height:?}")]
-    Diverged {
-        /// Where; none is before the first block.
-        height: Option<Height>,
-    },
 }
 
 impl TestChain {
@@ -115,12 +92,39 @@ impl TestChain {
     ) -> Result<Self, TestChainError> {
         let application = Recorded::from_start(application, Grammar::clean_start());
         let first = first_state(&application, &genesis)?;
-        let state = first.clone();
-        Ok(Self { application, genesis, first, state, last_commit: None, executed: Vec::new() })
+        Ok(Self {
+            application,
+            twins: None,
+            genesis,
+            state: first.clone(),
+            first,
+            executed: Vec::new(),
+            gap: BLOCK_GAP,
+            silent: BTreeSet::new(),
+            accused: Vec::new(),
+        })
+    }
+
+    /// Begins a chain with an application twice: the first prepares, judges and executes every
+    /// block, the second judges and executes it too, and both must write the same.
+    ///
+    /// # Errors
+    /// If the application fails, or begins the chain in two ways.
+    pub fn start_twice(
+        mut open: impl FnMut() -> Arc<dyn Inspected>,
+        genesis: Genesis,
+    ) -> Result<Self, TestChainError> {
+        let twins = Twins::new(open(), open());
+        let mut chain = Self::start(Arc::clone(&twins.leader) as Arc<dyn Application>, genesis)?;
+        if first_state(twins.follower(), &chain.genesis)? != chain.first {
+            return Err(TestChainError::Diverged { height: None });
+        }
+        chain.twins = Some(twins);
+        Ok(chain)
     }
 
     /// Lets go of the application, starts the chain again with the one that `open` gives, and puts
-    /// to it the blocks that it has not committed.
+    /// to it the blocks that it has not committed. Of two, only the one that is given goes on.
     ///
     /// # Errors
     /// If the application is ahead of the chain, or executes a block otherwise than before.
@@ -128,16 +132,80 @@ impl TestChain {
         self,
         open: impl FnOnce() -> Arc<dyn Application>,
     ) -> Result<Self, TestChainError> {
-        drop(self.application);
+        drop((self.application, self.twins));
         let application = Recorded::from_start(open(), Grammar::recovery());
-        let chain = Self { application, ..self };
-        let reached = chain.handshake()?;
-        for executed in chain.executed.iter().filter(|it| reached < Some(it.request.height)) {
-            if chain.execute(&executed.request)? != executed.outcome {
+        let chain = Self { application, twins: None, ..self };
+        chain.replay_above(chain.handshake()?)?;
+        Ok(chain)
+    }
+
+    /// As [`TestChain::restart`], of the first of two; the second goes on beside it.
+    ///
+    /// # Errors
+    /// As [`TestChain::restart`].
+    pub fn restart_first(
+        mut self,
+        open: impl FnOnce() -> Arc<dyn Inspected>,
+    ) -> Result<Self, TestChainError> {
+        let twins = self.twins.take();
+        let mut opened = None;
+        let follower = twins.map(Twins::into_follower);
+        let mut chain = self.restart(|| {
+            let application = open();
+            opened = Some(Arc::clone(&application));
+            application
+        })?;
+        chain.twins = opened.zip(follower).map(|(leader, it)| Twins::new(leader, it));
+        Ok(chain)
+    }
+
+    /// Goes on by one block in the course of which the application is lost and opened again.
+    ///
+    /// # Errors
+    /// What the application did wrong.
+    pub fn crash(
+        mut self,
+        point: CrashPoint,
+        txs: Vec<Tx>,
+        open: impl FnOnce() -> Arc<dyn Inspected>,
+    ) -> Result<Self, TestChainError> {
+        let accused = std::mem::take(&mut self.accused);
+        let block = self.propose(txs, accused)?;
+        let request = self.request(&block);
+        match point {
+            CrashPoint::AfterPrepare => {}
+            CrashPoint::AfterProcess => {
+                self.application.process_proposal(&request)?;
+            }
+            CrashPoint::AfterFinalize => {
+                self.application.process_proposal(&request)?;
+                self.application.finalize_block(&request)?;
+            }
+            CrashPoint::AfterCommit => {
+                self.decide(block)?;
+                return self.restart_first(open);
+            }
+        }
+        let mut chain = self.restart_first(open)?;
+        chain.decide(block)?;
+        Ok(chain)
+    }
+
+    /// Puts to the application the blocks above a height, which it has not committed.
+    fn replay_above(&self, reached: Option<Height>) -> Result<(), TestChainError> {
+        for executed in self.executed.iter().filter(|it| reached < Some(it.request.height)) {
+            let outcome = self.application.finalize_block(&executed.request)?;
+            self.application.commit()?;
+            if outcome != executed.outcome {
                 return Err(TestChainError::Diverged { height: Some(executed.request.height) });
             }
         }
-        Ok(chain)
+        Ok(())
+    }
+
+    /// Has the next block come so much later than it would, and all after it as before.
+    pub fn advance(&mut self, span: Duration) {
+        self.gap = self.gap.saturating_add(span);
     }
 
     /// Where an application stands that was started again.
@@ -166,7 +234,8 @@ impl TestChain {
     /// # Errors
     /// What the application did wrong.
     pub fn block(&mut self, txs: Vec<Tx>) -> Result<BlockOutcome, TestChainError> {
-        let block = self.propose(txs, Vec::new())?;
+        let accused = std::mem::take(&mut self.accused);
+        let block = self.propose(txs, accused)?;
         self.decide(block)
     }
 
@@ -183,7 +252,7 @@ impl TestChain {
         }
         Ok(self.state.make_block(
             txs,
-            self.last_commit.as_ref().map(ExtendedCommit::commit),
+            self.last_commit().as_ref().map(ExtendedCommit::commit),
             evidence,
             request.proposer_address,
         ))
@@ -202,13 +271,18 @@ impl TestChain {
         if self.application.process_proposal(&request)? == Verdict::Reject {
             return Err(TestChainError::Rejected { height });
         }
-        let outcome = self.execute(&request)?;
+        let outcome = self.application.finalize_block(&request)?;
+        if let Some(twins) = &self.twins {
+            twins.compare(&request, &outcome)?;
+        }
+        self.application.commit()?;
+        if let Some(twins) = &self.twins {
+            twins.commit(height)?;
+        }
         let id = block.id(&block.part_set());
         let txs_count = block.txs.len();
-        let state = self.state.advance(id, &block.header, txs_count, &outcome)?;
-        let voted_at = block.header.time.after(BLOCK_GAP);
-        self.last_commit = Some(unsigned(&self.state.validators, id, height, voted_at));
-        self.state = state;
+        self.state = self.state.advance(id, &block.header, txs_count, &outcome)?;
+        self.gap = BLOCK_GAP;
         self.executed.push(Executed { request, outcome: outcome.clone() });
         Ok(outcome)
     }
@@ -239,12 +313,6 @@ impl TestChain {
         &self.executed
     }
 
-    fn execute(&self, request: &BlockRequest) -> Result<BlockOutcome, TestChainError> {
-        let outcome = self.application.finalize_block(request)?;
-        self.application.commit()?;
-        Ok(outcome)
-    }
-
     fn prepare_request(&self, txs: Vec<Tx>, evidence: &[Evidence]) -> PrepareProposalRequest {
         let evidence_bytes = evidence.iter().map(|it| types::codec::encode_evidence(it).len());
         let proposer = self.state.validators.proposer().address;
@@ -263,7 +331,7 @@ impl TestChain {
 
     /// Every vote of the last height, without extensions.
     fn local_last_commit(&self) -> ExtendedCommitInfo {
-        match (&self.last_commit, &self.state.last_block) {
+        match (&self.last_commit(), &self.state.last_block) {
             (Some(commit), Some(last)) => ExtendedCommitInfo::of(commit, &last.validators, false),
             (None, _) | (Some(_), None) => ExtendedCommitInfo::default(),
         }
@@ -272,7 +340,7 @@ impl TestChain {
     /// The time at which the votes for the last block say they were cast.
     fn next_time(&self) -> Time {
         match self.state.last_block {
-            Some(_) => self.state.last_block_time.after(BLOCK_GAP),
+            Some(_) => self.state.last_block_time.after(self.gap),
             None => self.state.last_block_time,
         }
     }
@@ -303,23 +371,4 @@ fn init_chain(
         answer.app_hash,
         app_version,
     )?)
-}
-
-/// A commit by all validators, whose signatures prove nothing.
-fn unsigned(validators: &ValidatorSet, id: BlockId, height: Height, time: Time) -> ExtendedCommit {
-    let entry = |address| ExtendedCommitSig {
-        sig: CommitSig::Commit {
-            validator_address: address,
-            timestamp: time,
-            signature: Signature([0; SIGNATURE_BYTES]),
-        },
-        extension: None,
-    };
-    let members = validators.validators().iter();
-    ExtendedCommit {
-        height,
-        round: Round::FIRST,
-        block_id: id,
-        signatures: members.map(|it| entry(it.address)).collect(),
-    }
 }

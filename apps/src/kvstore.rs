@@ -10,6 +10,7 @@ mod execution;
 mod store;
 mod transaction;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -18,6 +19,7 @@ use abci::{
     InfoResponse, InitChainRequest, InitChainResponse, PrepareProposalRequest, QueryRequest,
     QueryResponse, Verdict,
 };
+use bytes::Bytes;
 use types::{BlockOutcome, Height, Tx, TxResult, ValidatorUpdate, VotingPower};
 
 use answer::{app_hash, validator_record};
@@ -115,6 +117,18 @@ impl KvStore {
     fn retain_height(&self, height: Height) -> Option<Height> {
         let kept = 0 < self.retain_blocks && self.retain_blocks <= height.0;
         kept.then(|| Height(height.0 - self.retain_blocks).next())
+    }
+}
+
+impl abci::testing::Inspected for KvStore {
+    fn staged_writes(&self) -> BTreeMap<Vec<u8>, Option<Bytes>> {
+        let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        let pairs = staged.iter().flat_map(|it| &it.pairs);
+        pairs.map(|(key, value)| (key.to_vec(), Some(value.clone()))).collect()
+    }
+
+    fn broken_invariant(&self) -> Option<String> {
+        None
     }
 }
 

@@ -66,7 +66,9 @@ impl<'a> Running<'a> {
         frame: &'a Frame,
         mut state: State,
     ) -> Result<Self, ExecutionError> {
-        router.begin_block(&mut state, frame).map_err(ExecutionError::Module)?;
+        let begun = router.begin_block(&mut state, frame);
+        state.checked()?;
+        begun.map_err(ExecutionError::Module)?;
         let events = state.take_events();
         Ok(Self { router, frame, state, events, tx_results: Vec::new() })
     }
@@ -87,6 +89,11 @@ impl<'a> Running<'a> {
             ..handled.map_or_else(|refusal| refusal.result(), |()| TxResult::default())
         });
         Ok(())
+    }
+
+    /// Whether everything that was read so far was true; if not, no refusal counts.
+    pub fn checked(&self) -> Result<(), StoreError> {
+        self.state.checked()
     }
 
     /// Notes that a transaction stands in a decided block that may not run.

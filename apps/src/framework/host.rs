@@ -154,7 +154,10 @@ impl Host {
         let mut running = self.begin(frame)?;
         self.count(checked.len());
         for (index, checked) in checked.iter().enumerate() {
-            running.run(checked).map_err(|refusal| not_admitted(index, refusal))?;
+            if let Err(refusal) = running.run(checked) {
+                running.checked()?;
+                return Err(not_admitted(index, refusal));
+            }
         }
         running.end()
     }

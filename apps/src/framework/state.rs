@@ -43,7 +43,7 @@ impl State {
 
     /// The first key at or after `from` that begins with `prefix`, and its value.
     pub fn first_from(&self, from: &[u8], prefix: &[u8]) -> Option<(Vec<u8>, Bytes)> {
-        let mut from = from.to_vec();
+        let mut from = from.max(prefix).to_vec();
         loop {
             let written = self.overlay.first_from(&from).filter(|it| it.0.starts_with(prefix));
             let committed = self.noted(self.base.first_from(&from, prefix));

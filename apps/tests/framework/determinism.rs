@@ -1,0 +1,143 @@
+//! Modules with a planted fault: the chain names the block and the key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use abci::testing::{Inspected, TestChainError};
+use abci::{InitChainRequest, TestChain};
+use apps::framework::account::Account;
+use apps::framework::{
+    Answer, Description, Effects, Frame, Host, Module, Nothing, Question, Refusal, Router, State,
+    event,
+};
+use types::genesis::GenesisValidator;
+use types::{AppHash, ChainId, ConsensusParams, Genesis, Height, PublicKey, Time, VotingPower};
+
+/// What is wrong with a module.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// It writes what an instance has counted.
+    Memory,
+    /// It reports in the order of a hash map.
+    HashOrder,
+    /// It writes the time of the machine.
+    Clock,
+    /// What it keeps does not add up.
+    Sum,
+}
+
+struct Faulty {
+    fault: Fault,
+    counted: AtomicU64,
+}
+
+static INSTANCES: AtomicU64 = AtomicU64::new(0);
+
+impl Module for Faulty {
+    const DESCRIPTION: Description = Description {
+        name: "faulty",
+        summary: "A module with a fault",
+        messages: &[],
+        queries: &[],
+        events: &["faulty.order"],
+    };
+    type Message = Nothing;
+    type Genesis = ();
+
+    fn genesis(&self, _: &mut State, _: &InitChainRequest, (): ()) -> Result<(), Refusal> {
+        self.counted.store(INSTANCES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn handle(&self, _: &mut State, _: &Frame, _: Account, it: &Nothing) -> Result<(), Refusal> {
+        match *it {}
+    }
+
+    fn end_block(
+        &self,
+        state: &mut State,
+        frame: &Frame,
+        _effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if frame.height < Height(3) {
+            return Ok(());
+        }
+        match self.fault {
+            Fault::Memory => {
+                let counted = self.counted.fetch_add(10, Ordering::Relaxed);
+                state.put(b"faulty/counted".to_vec(), counted.to_string());
+            }
+            Fault::Clock => {
+                let now = std::time::SystemTime::now();
+                let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+                state.put(b"faulty/now".to_vec(), since.as_nanos().to_string());
+            }
+            Fault::HashOrder => {
+                let numbers: HashMap<u32, ()> = (0..100).map(|number| (number, ())).collect();
+                for number in numbers.keys() {
+                    state.emit(event("faulty.order", &[("number", number)]));
+                }
+            }
+            Fault::Sum => state.put(b"faulty/sum".to_vec(), "2"),
+        }
+        Ok(())
+    }
+
+    fn query(&self, _state: &State, question: &Question<'_>) -> Result<Answer, Refusal> {
+        Err(question.unknown())
+    }
+
+    fn invariants(&self, state: &State) -> Result<(), String> {
+        match state.get(b"faulty/sum") {
+            Some(sum) if matches!(self.fault, Fault::Sum) => Err(format!("the sum is {sum:?}")),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// A chain of one validator.
+fn genesis() -> Genesis {
+    let validator = GenesisValidator {
+        public_key: PublicKey([1; 32]),
+        power: VotingPower(1),
+        name: String::new(),
+    };
+    Genesis {
+        genesis_time: Time::from_unix(1_700_000_000, 0).unwrap(),
+        chain_id: ChainId::new("faulty").unwrap(),
+        initial_height: Height::FIRST,
+        params: ConsensusParams::default(),
+        validators: vec![validator],
+        app_hash: AppHash::default(),
+        app_state: String::new(),
+    }
+}
+
+fn failure(fault: Fault) -> TestChainError {
+    let open = || {
+        let module = Faulty { fault, counted: AtomicU64::new(0) };
+        Arc::new(Host::in_memory(Router::new(1).with(module))) as Arc<dyn Inspected>
+    };
+    let mut chain = TestChain::start_twice(open, genesis()).unwrap();
+    chain.block(vec![]).unwrap();
+    chain.block(vec![]).unwrap();
+    chain.block(vec![]).unwrap_err()
+}
+
+fn differs_in(what: &str) -> TestChainError {
+    TestChainError::Differ { height: Height(3), what: what.to_owned() }
+}
+
+#[test]
+fn what_is_not_deterministic_is_named_with_block_and_key() {
+    assert_eq!(failure(Fault::Memory), differs_in("key faulty/counted"));
+    assert_eq!(failure(Fault::Clock), differs_in("key faulty/now"));
+    assert_eq!(failure(Fault::HashOrder), differs_in("the block's events"));
+}
+
+#[test]
+fn what_does_not_hold_is_named_with_its_block_and_module() {
+    let broken = "faulty: the sum is b\"2\"".to_owned();
+    assert_eq!(failure(Fault::Sum), TestChainError::Invariant { height: Height(3), broken });
+}
