@@ -20,7 +20,7 @@ use crate::alarms::Alarms;
 use crate::clock::now;
 use crate::crash;
 use crate::events::Events;
-use crate::signer::Signer;
+use crate::signer::{SignError, Signer};
 use crate::verifier::SharedKeyring;
 
 /// Most inputs taken together before their outputs are carried out.
@@ -209,9 +209,9 @@ impl Driver {
             SignRequest::Vote(vote) => (vote.height, vote.round),
             SignRequest::Proposal(proposal) => (proposal.height, proposal.round),
         };
-        let refused = |reason: String| Input::SignRefused { height, round, reason };
+        let refused = |reason, reached| Input::SignRefused { height, round, reason, reached };
         let Some(signer) = &mut self.signer else {
-            return refused("this node has no validator key".to_owned());
+            return refused("this node has no validator key".to_owned(), None);
         };
         crash::point(Point::BeforeSign);
         let signed = match request {
@@ -225,7 +225,11 @@ impl Driver {
         crash::point(Point::AfterSign);
         signed.unwrap_or_else(|error| {
             tracing::error!(%height, %round, %error, "the signer refused");
-            refused(error.to_string())
+            let reached = match &error {
+                SignError::Refused(refusal) => refusal.reached(height),
+                SignError::Disk { .. } => None,
+            };
+            refused(error.to_string(), reached)
         })
     }
 

@@ -57,6 +57,15 @@ impl Deliberation {
         self.count(turn, vote);
     }
 
+    /// Our key has signed in this round already, which a crash has made us forget. No vote of ours
+    /// can be had in any round before, so we go on from there. docs/decisions/0007
+    pub fn signed_in(&mut self, turn: &mut Turn<'_>, round: Round) {
+        if self.is_voting() && self.rounds.round() < round {
+            let acts = self.rounds.start(round);
+            self.carry_out(turn, acts);
+        }
+    }
+
     /// Takes up a vote that we made before a crash: we stand where it put us, and the block it is
     /// for was acceptable.
     pub(super) fn recall_vote(&mut self, turn: &mut Turn<'_>, vote: &Vote) {
