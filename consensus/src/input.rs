@@ -139,6 +139,8 @@ pub enum Input {
         round: Round,
         /// Why, for the log.
         reason: String,
+        /// The round of this height in which the key has signed since, if it has.
+        reached: Option<Round>,
     },
     /// Answer to `Question::VerifyCommit`.
     CommitVerified {

@@ -150,6 +150,9 @@ impl Replica {
             Input::SignedProposal(proposal) if proposal.height == here => {
                 self.with_current(now, outputs, |it, turn| it.signed_proposal(turn, proposal));
             }
+            Input::SignRefused { height, reached: Some(round), .. } if height == here => {
+                self.with_current(now, outputs, |it, turn| it.signed_in(turn, round));
+            }
             // Answers that came too late, or that are none: the alarms of the round go on.
             Input::TxsAvailable { .. } | Input::Built { .. } | Input::Judged { .. } => {}
             Input::Extended { .. } | Input::ExtensionVerified { .. } => {}

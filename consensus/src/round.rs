@@ -46,8 +46,8 @@ pub enum Fact {
     PrevotesOfAny,
     /// A quorum prevoted for this in this round; a block is here and acceptable. L36, L44.
     Polka(Option<BlockId>),
-    /// A quorum precommitted nil in this round: it decides nothing any more. A deviation: the
-    /// paper waits for the timeout of L47 here too.
+    /// A quorum precommitted nil in this round, one of a height's first: it decides nothing any
+    /// more. A deviation: the paper waits for the timeout of L47 here too.
     PrecommitsOfNil,
     /// A quorum precommitted in this round, for one thing or another. L47.
     PrecommitsOfAny,

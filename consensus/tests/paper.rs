@@ -212,6 +212,16 @@ fn l65_a_quorum_of_nil_precommits_begins_the_next_round_at_once() {
     assert_eq!(after(&mut solo, &["precommit 0 nil 2"]), ["round 1", "wait propose 1"]);
 }
 
+/// The deviation is for the first rounds of a height only.
+#[test]
+fn l47_a_quorum_of_nil_precommits_of_a_late_round_is_waited_for() {
+    let mut solo = follower();
+    let commands = ["precommit 4 nil 0 1", "precommit 4 nil 2"];
+    assert!(after(&mut solo, &commands).contains(&"wait precommit 4".to_owned()));
+    let commands = ["timeout precommit 4"];
+    assert_eq!(after(&mut solo, &commands), ["round 5", "wait propose 5"]);
+}
+
 #[test]
 fn timeouts_grow_with_the_round() {
     use consensus::Wait;

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::{BoolValueParser, TypedValueParser};
+use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    completions, dev, generate, init, localnet, query, reset, show, simulate, start, status,
+    completions, dev, generate, init, load, localnet, query, reset, show, simulate, start, status,
     testnet, tx, version,
 };
 use crate::home::Home;
@@ -20,11 +21,47 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "DIR")]
     pub home: Option<PathBuf>,
     /// Print JSON instead of text, for machines.
-    #[arg(long, global = true)]
-    pub json: bool,
+    #[arg(
+        long,
+        global = true,
+        action = ArgAction::SetTrue,
+        value_parser = BoolValueParser::new().map(Json::of_flag)
+    )]
+    pub json: Json,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Where JSON goes. `--json` is a flag of every command but `load`, which names a file with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Json {
+    /// Nobody wants any.
+    #[default]
+    Nowhere,
+    /// To the standard output, instead of text.
+    Stdout,
+    /// To a file, beside text.
+    File(PathBuf),
+}
+
+impl Json {
+    /// What the flag means.
+    fn of_flag(given: bool) -> Self {
+        if given { Json::Stdout } else { Json::Nowhere }
+    }
+
+    /// What the name of a file means.
+    ///
+    /// # Errors
+    /// If it is empty.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "" => Err("give a file, or - for the standard output".to_owned()),
+            "-" => Ok(Json::Stdout),
+            name => Ok(Json::File(name.into())),
+        }
+    }
 }
 
 /// What `lockstep` can do.
@@ -47,6 +84,8 @@ pub enum Command {
     Status(status::Args),
     /// Make and send transactions.
     Tx(tx::Args),
+    /// Put a load on a network, and measure throughput and latency. Any node with CometBFT's RPC.
+    Load(Box<load::Args>),
     /// Ask the application for what it holds under a key.
     Query(query::Args),
     /// Print the id by which other nodes know this one.
@@ -98,7 +137,7 @@ pub fn run() -> ExitCode {
 fn carry_out(cli: Cli) -> anyhow::Result<()> {
     let home_is_named = cli.home.is_some();
     let home = cli.home.map_or_else(Home::from_environment, Home::new);
-    let around = Surroundings { home, home_is_named, json: cli.json };
+    let around = Surroundings { home, home_is_named, json: cli.json != Json::Nowhere };
     match cli.command {
         Command::Init(args) => init::run(&around, &args),
         Command::Start(args) => start::run(&around, &args),
@@ -108,6 +147,7 @@ fn carry_out(cli: Cli) -> anyhow::Result<()> {
         Command::Dev(args) => dev::run(&around, &args),
         Command::Status(args) => status::run(&around, &args),
         Command::Tx(args) => tx::run(&around, &args),
+        Command::Load(args) => load::run(&around, &args),
         Command::Query(args) => query::run(&around, &args),
         Command::ShowNodeId(args) => show::node_id(&around, &args),
         Command::ShowValidator => show::validator(&around),
@@ -165,6 +205,8 @@ mod tests {
             "lockstep version -v",
             "lockstep simulate --seed 7 --heights 9 --validators 4 --byzantine 1 --faults crash",
             "lockstep simulate --seeds 0..9 --jobs 2 --network wan --within 60 --json",
+            "lockstep load --endpoints ws://a:1/websocket,http://b:2 --connections 9 --rate 0",
+            "lockstep load --endpoints a:1 --size 99 --time 9 --method commit --json - --plot x",
             "lockstep simulate --replay seed-7.trace --trace again.trace",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));

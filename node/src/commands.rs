@@ -7,6 +7,7 @@ pub mod testnet;
 pub mod dev;
 pub mod localnet;
 
+pub mod load;
 pub mod query;
 pub mod status;
 pub mod tx;
@@ -18,3 +19,5 @@ pub mod simulate;
 
 pub mod completions;
 pub mod version;
+
+mod progress;

@@ -6,20 +6,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use consensus::snapshot::Snapshot;
 use consensus::{Input, Output, Question, Recipients, Replica, SignRequest};
 use execution::{Keeping, Point, Watch, served};
 use storage::Store;
-use types::{Message, Time};
+use types::Message;
 
 use crate::admission::Admission;
 use crate::alarms::Alarms;
+use crate::clock::now;
 use crate::crash;
 use crate::events::Events;
-use crate::signer::Signer;
+use crate::signer::{SignError, Signer};
 use crate::verifier::SharedKeyring;
 
 /// Most inputs taken together before their outputs are carried out.
@@ -208,9 +209,9 @@ impl Driver {
             SignRequest::Vote(vote) => (vote.height, vote.round),
             SignRequest::Proposal(proposal) => (proposal.height, proposal.round),
         };
-        let refused = |reason: String| Input::SignRefused { height, round, reason };
+        let refused = |reason, reached| Input::SignRefused { height, round, reason, reached };
         let Some(signer) = &mut self.signer else {
-            return refused("this node has no validator key".to_owned());
+            return refused("this node has no validator key".to_owned(), None);
         };
         crash::point(Point::BeforeSign);
         let signed = match request {
@@ -224,7 +225,11 @@ impl Driver {
         crash::point(Point::AfterSign);
         signed.unwrap_or_else(|error| {
             tracing::error!(%height, %round, %error, "the signer refused");
-            refused(error.to_string())
+            let reached = match &error {
+                SignError::Refused(refusal) => refusal.reached(height),
+                SignError::Disk { .. } => None,
+            };
+            refused(error.to_string(), reached)
         })
     }
 
@@ -256,10 +261,4 @@ struct Turn {
     /// Questions for which the application's thread has no room yet.
     unasked: VecDeque<Question>,
     alarms: Alarms,
-}
-
-/// The wall clock, which goes into votes and proposals; alarms use the monotonic one.
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::EPOCH.after(since)
 }

@@ -23,7 +23,9 @@ pub mod verifier;
 pub mod watch;
 
 pub mod client;
+pub mod clock;
 pub mod crash;
 pub mod indexer;
+pub mod load;
 pub mod logging;
 pub mod metrics;

@@ -405,6 +405,11 @@ fn wrong_arguments_are_refused() {
         (&["testnet", "--set", "mempool.sise=1", "--o", "x"], "did you mean `mempool.size`?"),
         (&["status", "--node", "nowhere"], "--node"),
         (&["status", "--node", "127.0.0.1:1"], "is the node running"),
+        (&["load", "--endpoints", "http://127.0.0.1:1"], "is the node running"),
+        (&["load", "--endpoints", "ws://127.0.0.1:1/websocket"], "--endpoints"),
+        (&["load", "--endpoints", "wss://127.0.0.1:1"], "without TLS"),
+        (&["load", "--endpoints", "a:1", "--size", "42"], "give 43 to 4194304"),
+        (&["load", "--endpoints", "a:1", "--json", "/nowhere/x"], "--json /nowhere/x"),
         (&["tx", "send", "zz", "--encoding", "hex"], "TX"),
     ] {
         let output = home.run(args);

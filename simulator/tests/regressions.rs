@@ -75,3 +75,17 @@ fn who_answers_too_late_for_a_while_is_not_banned() {
     ];
     passes(&plan);
 }
+
+/// A validator with more than two thirds of the power refused its own block, and a quorum of nil
+/// ended the round at once. So it went through thousands of rounds in no time, proposed the same
+/// each time as no time had passed, and looked at all rounds with each vote. Only the first rounds
+/// of a height end so early now.
+#[test]
+fn a_height_that_nobody_accepts_is_no_race_through_rounds() {
+    let mut plan = Plan::fair(1795690310000376, &[80, 10, 10], 20);
+    plan.machine.answer_micros = 0;
+    plan.machine.rejects_permille = 300;
+    let report = world::run(&plan);
+    assert_eq!(report.failure, None);
+    assert!(report.counts.rounds < 20 * report.counts.heights, "{:?}", report.counts.rounds);
+}

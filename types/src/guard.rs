@@ -105,6 +105,16 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// The round of a height in which the key has signed since, if that is why.
+    pub fn reached(&self, height: Height) -> Option<Round> {
+        match self {
+            Refusal::Regression { last, .. } if last.height == height => Some(last.round),
+            Refusal::Regression { .. } | Refusal::Conflict { .. } => None,
+        }
+    }
+}
+
 impl LastSigned {
     /// What is to be kept once `signature` is given at a position.
     pub fn at(position: Position, signature: Signature, bytes: Vec<u8>) -> Self {

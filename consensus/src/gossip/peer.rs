@@ -172,7 +172,9 @@ impl Peer {
         let mut offered =
             parts.map_or_else(|| Offered::new(header.total as usize), |parts| parts.offered);
         let has_more = have.minus(&offered.has).next().is_some();
-        offered.has.add(have);
+        // Its word counts more than what we took from the parts that it sent, as those may have
+        // been of another block of an equivocator.
+        offered.has = have.clone();
         if is_commit && first_asked {
             // What came before it knew of the decision was dropped.
             offered.doubt();
@@ -256,5 +258,31 @@ impl Peer {
         }
         self.sent_proposal = false;
         self.prune();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Hash;
+
+    /// An equivocator's other block came first, and its parts were relayed to us. By them we took
+    /// the peer to have the same parts of the decided block, and never sent any.
+    #[test]
+    fn what_a_peer_says_it_lacks_it_lacks() {
+        let (height, round) = (Height(1), Round::FIRST);
+        let header = PartSetHeader { total: 1, hash: Hash::of(b"decided") };
+        let mut offered = Offered::new(1);
+        offered.has.set(0);
+        let mut peer = Peer {
+            place: Some(Place { height, round, step: WireStep::Commit }),
+            parts: Some(Parts { header, offered, wanted: false }),
+            ..Peer::default()
+        };
+        peer.wants_parts(header, &BitArray::new(1), true);
+        let mut whole = BitArray::new(1);
+        whole.set(0);
+        let known = peer.parts.expect("it said what it collects");
+        assert_eq!(known.offered.lacks(&whole), whole);
     }
 }

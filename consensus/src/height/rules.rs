@@ -10,6 +10,11 @@ use crate::output::{Output, Question};
 use crate::round::Fact;
 use crate::tally::Tally;
 
+/// In so many first rounds of a height a quorum of nil precommits ends the round at once. Later the
+/// paper's wait, which grows, keeps a height that nobody can decide from going through rounds as
+/// fast as votes travel. docs/decisions/0005
+const ROUNDS_IN_HASTE: u32 = 4;
+
 impl Deliberation {
     /// Applies the first rule that changes something. L22-L56.
     pub(super) fn apply_next(&mut self, turn: &mut Turn<'_>) -> bool {
@@ -38,7 +43,8 @@ impl Deliberation {
             Some(id) => self.acceptable(id) == Some(true),
             None => true,
         });
-        let of_nil = precommits.is_some_and(|it| it.polka() == Some(None));
+        let of_nil =
+            round.0 < ROUNDS_IN_HASTE && precommits.is_some_and(|it| it.polka() == Some(None));
         [
             self.votes.skip_round(round).map(Fact::Others),
             self.proposal_fact(),

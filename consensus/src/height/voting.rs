@@ -57,6 +57,15 @@ impl Deliberation {
         self.count(turn, vote);
     }
 
+    /// Our key has signed in this round already, which a crash has made us forget. No vote of ours
+    /// can be had in any round before, so we go on from there. docs/decisions/0007
+    pub fn signed_in(&mut self, turn: &mut Turn<'_>, round: Round) {
+        if self.is_voting() && self.rounds.round() < round {
+            let acts = self.rounds.start(round);
+            self.carry_out(turn, acts);
+        }
+    }
+
     /// Takes up a vote that we made before a crash: we stand where it put us, and the block it is
     /// for was acceptable.
     pub(super) fn recall_vote(&mut self, turn: &mut Turn<'_>, vote: &Vote) {
@@ -88,6 +97,11 @@ impl Deliberation {
 
     fn sign_vote(&self, turn: &mut Turn<'_>, wanted: Wanted, extension: Option<Bytes>) {
         let Some((validator_index, validator_address)) = self.me else { return };
+        if wanted.kind == VoteKind::Precommit && wanted.block_id.is_some() {
+            // The signer never forgets what we lock on; neither may we forget why. A lock whose
+            // polka is lost can be shown to nobody and is never left. docs/decisions/0007
+            turn.outputs.push(Output::Persist);
+        }
         turn.outputs.push(Output::Sign(SignRequest::Vote(UnsignedVote {
             kind: wanted.kind,
             height: self.height,

@@ -350,7 +350,12 @@ impl Target {
         };
         let before = self.signed.get(&(height, round, step));
         if how == 0 || before.is_some_and(|before| *before != id) {
-            return Input::SignRefused { height, round, reason: "a test says so".to_owned() };
+            return Input::SignRefused {
+                height,
+                round,
+                reason: "a test says so".to_owned(),
+                reached: None,
+            };
         }
         self.signed.insert((height, round, step), id);
         match request {
@@ -414,7 +419,7 @@ impl Target {
                 let vote = self.vote(VoteKind::Precommit, at, letter, 0);
                 Input::ExtensionVerified { vote, accept: true }
             }
-            5 => Input::SignRefused { height, round, reason: String::new() },
+            5 => Input::SignRefused { height, round, reason: String::new(), reached: None },
             6 => Input::CommitVerified { height, block: id.hash, valid: letter > 3 },
             7 => Input::Executed { height, outcome: Arc::new(BlockOutcome::default()) },
             8 => Input::Loaded { height, stored: None },

@@ -144,6 +144,10 @@ impl Solo {
             ["execute"] => self.execute(),
             ["late", round, block, ref by @ ..] => self.late(number(round), block, by),
             ["crash"] => self.crash(),
+            ["wipe"] => {
+                self.records.clear();
+                self.crash();
+            }
             _ => panic!("the script says {command:?}, which means nothing"),
         }
         std::mem::take(&mut self.trace)
@@ -513,6 +517,16 @@ impl Solo {
             }
             SignRequest::Vote(it) => {
                 let place = (it.height, it.round, it.kind);
+                let locks = it.kind == VoteKind::Precommit && it.block_id.is_some();
+                assert!(!locks || self.unsynced.is_empty(), "persist the polka, then sign");
+                let last = self.signed.keys().next_back().copied();
+                if let Some((height, round, _)) = last.filter(|&last| place < last) {
+                    let reached = Some(round).filter(|_| height == place.0);
+                    let (height, round, reason) = (place.0, place.1, "too late".to_owned());
+                    self.say("the signer is further");
+                    self.answers.push(Input::SignRefused { height, round, reason, reached });
+                    return;
+                }
                 let timestamp = it.timestamp;
                 let extension = it.extension.is_some().then_some(SIGNATURE);
                 let vote = it.signed(timestamp, SIGNATURE, extension);

@@ -415,6 +415,7 @@ impl World {
                     height: it.height,
                     round: it.round,
                     reason: reason.to_owned(),
+                    reached: last.filter(|it| it.0 == place.0).map(|it| it.1),
                 };
                 match signed.get(&place) {
                     Some(vote) => return Input::SignedVote(vote.clone()),

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use types::genesis::GenesisValidator;
-use types::{AppHash, ChainId, ConsensusParams, Genesis, Height, PublicKey, Time, VotingPower};
+use types::{AppHash, ChainId, ConsensusParams, Genesis, Height, PublicKey, VotingPower};
 
 use crate::cli::Surroundings;
+use crate::clock::now;
 use crate::complaint::Complaint;
 use crate::config::Config;
 use crate::home::key_files::random_key;
@@ -169,11 +169,6 @@ fn machine_name() -> String {
     let name = fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { Config::default().moniker } else { name.to_string() }
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::EPOCH.after(since)
 }
 
 fn report(around: &Surroundings, made: &[PathBuf]) {

@@ -15,5 +15,6 @@ mod evidence;
 mod faults;
 mod index;
 mod light;
+mod load;
 mod ordinary;
 mod validators;

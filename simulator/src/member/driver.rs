@@ -411,7 +411,7 @@ impl Member {
         };
         let (Some(signer), Some(key)) = (&mut self.signer, &self.key) else {
             let reason = "this node has no validator key".to_owned();
-            return Ok(Input::SignRefused { height, round, reason });
+            return Ok(Input::SignRefused { height, round, reason, reached: None });
         };
         let (curves, chain_id) = (&outside.curves, &outside.genesis.chain_id);
         let signed = match &mut self.machine {

@@ -64,8 +64,7 @@ impl Signer {
                                 let vote = vote.signed(last.timestamp, last.signature, None);
                                 return Input::SignedVote(vote);
                             }
-                            let reason = reason.to_owned();
-                            return Input::SignRefused { height, round, reason };
+                            return self.refused(height, round, reason);
                         }
                     };
                 let extension = vote.extension.as_ref().map(|extension| {
@@ -86,10 +85,16 @@ impl Signer {
                         self.remember(position, what, timestamp, signature);
                         Input::SignedProposal(proposal.signed(timestamp, signature))
                     }
-                    Err(reason) => Input::SignRefused { height, round, reason: reason.to_owned() },
+                    Err(reason) => self.refused(height, round, reason),
                 }
             }
         }
+    }
+
+    fn refused(&self, height: Height, round: Round, reason: &'static str) -> Input {
+        let last = self.last.map(|last| last.position).filter(|last| last.0 == height);
+        let reached = last.map(|(_, reached, _)| reached).filter(|&reached| round < reached);
+        Input::SignRefused { height, round, reason: reason.to_owned(), reached }
     }
 
     fn permission(

@@ -58,7 +58,10 @@ fn the_guard_only_goes_forward() {
     for (height, round) in [(5, 2), (5, 1), (4, 9)] {
         let asked = Position { height: Height(height), round: Round(round), step: Step::Propose };
         let refused = last.permit_proposal(&chain_id(), &proposal(height, round));
-        assert_eq!(refused, Err(Refusal::Regression { asked, last: at }));
+        let refusal = Refusal::Regression { asked, last: at };
+        assert_eq!(refused, Err(refusal));
+        let reached = (at.height == asked.height).then_some(at.round);
+        assert_eq!(refusal.reached(asked.height), reached);
     }
 }
 

@@ -10,8 +10,8 @@ use simulator::model::{
 use simulator::plan::shape::Terrain;
 
 use super::Args;
-use super::progress::{Line, bar};
 use crate::cli::Surroundings;
+use crate::commands::progress::{Line, bar};
 use crate::complaint::Complaint;
 use crate::config::duration;
 

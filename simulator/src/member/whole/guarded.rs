@@ -112,5 +112,6 @@ impl Guarded {
 }
 
 fn refused(height: Height, round: Round, refusal: Refusal) -> Input {
-    Input::SignRefused { height, round, reason: refusal.to_string() }
+    let reached = refusal.reached(height);
+    Input::SignRefused { height, round, reason: refusal.to_string(), reached }
 }
