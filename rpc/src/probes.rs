@@ -12,7 +12,7 @@ use storage::{StorageError, Store};
 use tokio::sync::Semaphore;
 use types::Height;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Index};
 use crate::bus;
 
 /// How many blocks the index may be behind.
@@ -127,7 +127,7 @@ fn of_store(backend: &Backend) -> Result<Vec<Unready>, StorageError> {
     if 1 < validators && backend.node.peers().is_empty() {
         reasons.push(Unready::Alone { validators });
     }
-    if backend.node.identity().tx_index {
+    if backend.node.identity().index == Index::Here {
         let blocks = index_lag(&backend.store)?;
         if INDEX_LAG_MAX < blocks {
             reasons.push(Unready::Index { blocks });

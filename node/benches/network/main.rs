@@ -21,6 +21,7 @@ mod report;
 mod sample;
 mod search;
 mod sections;
+mod subscribers;
 
 use report::Report;
 
@@ -31,7 +32,7 @@ const QUICK_SECONDS: u64 = 5;
 #[derive(Debug, Parser)]
 #[command(name = "network")]
 struct Args {
-    /// Only these sections [default: all but soak and search].
+    /// Only these sections [default: all but soak, search and subscribers].
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Section>,
     /// Seconds of each measurement; the soak has its own.
@@ -76,6 +77,8 @@ enum Section {
     Soak,
     /// A million transactions, and searches among them.
     Search,
+    /// A thousand websocket clients, a tenth of them not reading.
+    Subscribers,
 }
 
 impl Section {
@@ -132,6 +135,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
             Section::Idle => bench.idle().await,
             Section::Soak => bench.soak().await,
             Section::Search => search::run(&args.program, args.txs, args.searches).await,
+            Section::Subscribers => subscribers::run(&args.program, bench.window).await,
         };
         report.add(table.with_context(|| format!("section {section:?}"))?)?;
     }
