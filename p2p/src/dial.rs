@@ -119,7 +119,7 @@ mod tests {
         let refused = handle.dial(&many, Terms::default());
         assert_eq!(refused, Err(DialError::TooMany { count }));
         assert!(taken.try_recv().is_err(), "none of these is dialed");
-        assert_eq!(handle.dial(&[good.clone()], Terms::default()), Ok(()));
+        assert_eq!(handle.dial(std::slice::from_ref(&good), Terms::default()), Ok(()));
         assert_eq!(handle.dial(&[good], Terms::default()), Err(DialError::Busy));
     }
 
