@@ -237,10 +237,11 @@ pub const MUTANTS: [Mutant; 25] = [
         hunts: &[found_alone("crashes", "durability")],
         edits: &[Edit {
             file: "consensus/src/height/voting.rs",
-            find: "        turn.outputs.push(Output::Persist);\n",
+            find: "        turn.outputs.push(Output::Persist);\n        self.count(turn, vote);\n",
             replace: "        if !LIVE {
             turn.outputs.push(Output::Persist);
         }
+        self.count(turn, vote);
 ",
         }],
     },
