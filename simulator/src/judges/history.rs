@@ -5,8 +5,8 @@
 //! answer (Gibbons & Korach, Testing Shared Memories, 1997, section 4): a write and the reads of it
 //! stand together in any order, and one such life of a value is before another if anything in it
 //! ended before anything in the other began. There is an order unless two lives are each before the
-//! other. (Longer circles hold a circle of two: of the life whose first end is the earliest, and the
-//! one before it.) No maintained crate takes writes that were never answered.
+//! other. (Longer circles hold a circle of two: of the life whose first end is the earliest, and
+//! the one before it.) No maintained crate takes writes that were never answered.
 
 use std::collections::BTreeMap;
 use std::fmt;
