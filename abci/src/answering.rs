@@ -1,5 +1,7 @@
 //! Has an application answer a call that came as bytes, for those who serve one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use types::codec::{self, DecodeError};
 
@@ -24,12 +26,18 @@ pub enum AnswerError {
 /// Reads a request, puts it to the application, and writes the answer.
 ///
 /// # Errors
-/// If the request is none, or the application fails.
+/// If the request is none, or the application fails or panics.
 pub fn answer(
     application: &dyn Application,
     call: Call,
     bytes: Bytes,
 ) -> Result<Vec<u8>, AnswerError> {
+    // Whatever it left half done, it is not asked to go on.
+    let asked = AssertUnwindSafe(|| put(application, call, bytes));
+    catch_unwind(asked).unwrap_or_else(|_| Err(ApplicationError::new(call, "it panicked").into()))
+}
+
+fn put(application: &dyn Application, call: Call, bytes: Bytes) -> Result<Vec<u8>, AnswerError> {
     Ok(match call {
         Call::Info => response::encode_info(&application.info(&request::decode_info(bytes)?)?),
         Call::InitChain => {

@@ -11,24 +11,17 @@ use crate::timings::Timings;
 /// One connection to the application. It is called as the application itself. Cloning shares the
 /// connection.
 #[derive(Clone)]
-pub enum Client {
-    /// In this process.
-    Local(LocalClient),
-    /// Elsewhere; a stub of it is in this process.
-    Remote(LocalClient),
-}
+pub struct Client(LocalClient);
 
 impl Deref for Client {
     type Target = dyn Application;
 
     fn deref(&self) -> &Self::Target {
-        match self {
-            Client::Local(client) | Client::Remote(client) => client,
-        }
+        &self.0
     }
 }
 
-/// The four connections of ABCI. Each is in order within itself, and none waits for another.
+/// The four connections of ABCI, none of which waits for another.
 #[derive(Clone)]
 pub struct Connections {
     /// For the calls that make blocks and execute them.
@@ -44,7 +37,7 @@ pub struct Connections {
 impl Connections {
     /// Connections to an application in this process, timed together.
     pub fn local(application: Arc<dyn Application>, timings: Arc<Timings>) -> Self {
-        let client = Client::Local(LocalClient::new(application, timings));
+        let client = Client(LocalClient::new(application, timings));
         Self {
             consensus: client.clone(),
             mempool: client.clone(),
@@ -61,7 +54,7 @@ impl Connections {
     ) -> Self {
         let mut client = |name| {
             let stub = Arc::new(RemoteApplication::new(open(name)));
-            Client::Remote(LocalClient::new(stub, Arc::clone(timings)))
+            Client(LocalClient::new(stub, Arc::clone(timings)))
         };
         // In the order in which the reference opens them.
         let (query, snapshot) = (client("query"), client("snapshot"));

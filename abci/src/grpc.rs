@@ -5,7 +5,7 @@
 //! back: the application may have lost its state.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
@@ -50,7 +50,8 @@ struct End {
     /// Which of the four, for people.
     name: &'static str,
     fault: Mutex<Option<Fault>>,
-    bell: Arc<Bell>,
+    /// Once the connection stands: an attempt that fails is nobody's loss.
+    bell: OnceLock<Arc<Bell>>,
 }
 
 /// Rung at the end of each of an application's connections.
@@ -82,8 +83,10 @@ impl End {
     /// Ends the connection, and returns what had ended it first.
     fn comes(&self, endpoint: &Endpoint, fault: Fault) -> Fault {
         let first = lock(&self.fault).get_or_insert(fault).clone();
-        let (endpoint, connection) = (endpoint.to_string(), self.name);
-        self.bell.ring(ConnectionLost { endpoint, connection, fault: first.clone() });
+        if let Some(bell) = self.bell.get() {
+            let (endpoint, connection) = (endpoint.to_string(), self.name);
+            bell.ring(ConnectionLost { endpoint, connection, fault: first.clone() });
+        }
         first
     }
 
@@ -105,12 +108,17 @@ impl GrpcConnection {
         runtime: &Handle,
         bell: &Arc<Bell>,
     ) -> io::Result<Self> {
-        let end = Arc::new(End { name, fault: Mutex::default(), bell: Arc::clone(bell) });
+        let end = Arc::new(End { name, fault: Mutex::default(), bell: OnceLock::new() });
         let dialling = dial(endpoint, Arc::clone(&end));
         // The clock is the runtime's, too.
         let channel = runtime.block_on(async {
             tokio::time::timeout(CONNECT_TIME_MAX, dialling).await.map_err(io::Error::from)
         })??;
+        end.bell.get_or_init(|| Arc::clone(bell));
+        // It may have ended before there was anything to ring.
+        if let Some(fault) = end.come() {
+            end.comes(endpoint, fault);
+        }
         let (endpoint, runtime) = (endpoint.clone(), runtime.clone());
         Ok(Self { endpoint, limit, runtime, channel, end })
     }

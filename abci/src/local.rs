@@ -1,4 +1,5 @@
-//! The client for an application in this process: calls it directly, on the caller's thread.
+//! The client for an application in this process, or for a stub of one elsewhere: calls it
+//! directly, on the caller's thread.
 //!
 //! A [`Watcher`] sees every call: [`Timings`] measures them, [`crate::recorded::Recording`] holds
 //! them against the grammar.

@@ -67,8 +67,8 @@ pub enum Fault {
 
 /// A connection that carries calls to an application.
 pub trait Transport: Send + Sync + 'static {
-    /// Puts a call, and waits for its answer. Callers on several threads are served in the order
-    /// in which they asked.
+    /// Puts a call, and waits for its answer. On a socket, callers on several threads are served in
+    /// the order in which they asked; over gRPC those who ask at once may overtake one another.
     ///
     /// # Errors
     /// What ended the connection.

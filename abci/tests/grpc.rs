@@ -9,7 +9,6 @@ mod echoing;
 mod questions;
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use abci::grpc::{Bell, GrpcConnection, GrpcServer};
@@ -61,20 +60,8 @@ fn more_than_grpc_takes_by_default_is_carried() {
 fn many_threads_share_a_connection_and_each_gets_its_own_answers() {
     let (runtime, bell) = (runtime(), Arc::default());
     let (server, _) = serve(Echoing::default());
-    let remote = Arc::new(RemoteApplication::new(connect(&runtime, server.endpoint(), &bell)));
-    let threads: Vec<_> = (0..4_u32)
-        .map(|thread| {
-            let remote = Arc::clone(&remote);
-            thread::spawn(move || {
-                for number in 0..100_u32 {
-                    let tx = Bytes::from(format!("{thread}/{number}"));
-                    let request = CheckTxRequest { tx: tx.clone(), kind: CheckTxKind::New };
-                    assert_eq!(remote.check_tx(&request).unwrap().data, tx);
-                }
-            })
-        })
-        .collect();
-    threads.into_iter().for_each(|it| it.join().unwrap());
+    let remote = RemoteApplication::new(connect(&runtime, server.endpoint(), &bell));
+    questions::put_from_threads(&remote, 4, 100);
 }
 
 #[test]

@@ -60,22 +60,21 @@ fn the_socket_of_a_server_that_was_killed_is_taken_over_and_one_in_use_is_not() 
 }
 
 #[test]
+fn a_file_that_is_no_socket_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("genesis.json");
+    std::fs::write(&path, "precious").unwrap();
+    let endpoint = Endpoint::Unix(path.clone());
+    let refused = SocketServer::start(&endpoint, Arc::new(Echoing::default())).err().unwrap();
+    assert!(refused.to_string().contains("genesis.json"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
 fn many_threads_share_a_connection_and_each_gets_its_own_answers() {
     let server = SocketServer::start(&any_port(), Arc::new(Echoing::default())).unwrap();
-    let remote = Arc::new(RemoteApplication::new(connect(server.endpoint())));
-    let threads: Vec<_> = (0..8_u32)
-        .map(|thread| {
-            let remote = Arc::clone(&remote);
-            thread::spawn(move || {
-                for number in 0..500_u32 {
-                    let tx = Bytes::from(format!("{thread}/{number}"));
-                    let request = CheckTxRequest { tx: tx.clone(), kind: CheckTxKind::New };
-                    assert_eq!(remote.check_tx(&request).unwrap().data, tx);
-                }
-            })
-        })
-        .collect();
-    threads.into_iter().for_each(|it| it.join().unwrap());
+    let remote = RemoteApplication::new(connect(server.endpoint()));
+    questions::put_from_threads(&remote, 8, 500);
 }
 
 #[test]
@@ -229,4 +228,27 @@ fn an_application_that_cannot_go_on_ends_its_server_and_says_why() {
     assert!(error.reason.contains("raised an exception: the disk is full"), "{error}");
     let error = server.wait().unwrap_err();
     assert_eq!(error.to_string(), "application failed in commit: the disk is full");
+}
+
+#[test]
+fn an_application_that_panics_ends_its_server_and_says_so() {
+    let server = SocketServer::start(&any_port(), Arc::new(Echoing::default())).unwrap();
+    let remote = RemoteApplication::new(connect(server.endpoint()));
+    let request = CheckTxRequest { tx: Bytes::from("panic"), kind: CheckTxKind::New };
+    let error = remote.check_tx(&request).unwrap_err();
+    assert!(error.reason.contains("raised an exception: it panicked"), "{error}");
+    let error = server.wait().unwrap_err();
+    assert_eq!(error.to_string(), "application failed in check_tx: it panicked");
+}
+
+/// Queries come from anybody: what they ask wrongly does not end the connection.
+#[test]
+fn a_query_that_cannot_be_read_gets_a_code_and_the_connection_goes_on() {
+    let server = SocketServer::start(&any_port(), Arc::new(Echoing::default())).unwrap();
+    let connection = connect(server.endpoint());
+    let height_minus_one = [&[0x18][..], &[0xff; 9], &[1]].concat();
+    let answer = connection.ask(Call::Query, &height_minus_one).unwrap();
+    let answer = response::decode_query(answer).unwrap();
+    assert_eq!((answer.code, &*answer.codespace), (1, "abci"));
+    assert!(connection.ask(Call::Info, &[]).is_ok());
 }

@@ -13,6 +13,8 @@ use hyper::http;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
@@ -38,6 +40,7 @@ pub struct GrpcServer {
     outcome: Receiver<Result<(), ApplicationError>>,
     ended: SyncSender<Result<(), ApplicationError>>,
     stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
     runtime: Option<Runtime>,
 }
 
@@ -60,9 +63,9 @@ impl GrpcServer {
         // One outcome is enough; those behind it are of the same failure.
         let (ended, outcome) = sync_channel(1);
         let (stop, stopped) = oneshot::channel();
-        runtime.spawn(serve(listener, application, ended.clone(), stopped));
+        let serving = runtime.spawn(serve(listener, application, ended.clone(), stopped));
         let endpoint = Endpoint::Tcp(bound.to_string());
-        Ok(Self { endpoint, outcome, ended, stop: Some(stop), runtime: Some(runtime) })
+        Ok(Self { endpoint, outcome, ended, serving, stop: Some(stop), runtime: Some(runtime) })
     }
 
     /// Where it listens.
@@ -89,6 +92,9 @@ impl Drop for GrpcServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(runtime) = self.runtime.take() {
+            // Answers on their way leave first.
+            let serving = &mut self.serving;
+            drop(runtime.block_on(async { timeout(STOP_TIME_MAX, serving).await }));
             runtime.shutdown_timeout(STOP_TIME_MAX);
         }
     }

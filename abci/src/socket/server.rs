@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -279,7 +280,11 @@ impl Listener {
             Endpoint::Unix(path) => {
                 // The socket of a server that was killed stays, and nobody answers there.
                 let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-                if Stream::connect(endpoint, STOP_TIME_MAX).is_err_and(refused) {
+                // So is any other file, which is nobody's to remove.
+                let is_socket = |it: std::fs::Metadata| it.file_type().is_socket();
+                if std::fs::symlink_metadata(path).is_ok_and(is_socket)
+                    && Stream::connect(endpoint, STOP_TIME_MAX).is_err_and(refused)
+                {
                     std::fs::remove_file(path)?;
                 }
                 UnixListener::bind(path).map(|it| Listener::Unix(it, path.clone()))

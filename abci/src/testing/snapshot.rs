@@ -1,11 +1,10 @@
 //! Starting a fresh application from a snapshot of the one that has run.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use types::AppHash;
 
-use super::{BLOCK_GAP, TestChain, TestChainError};
+use super::{TestChain, TestChainError};
 use crate::application::Application;
 use crate::grammar::Grammar;
 use crate::recorded::Recorded;
@@ -59,9 +58,9 @@ impl TestChain {
             first: self.first.clone(),
             state: self.state.clone(),
             executed: self.executed.clone(),
-            gap: BLOCK_GAP,
-            silent: BTreeSet::new(),
-            accused: Vec::new(),
+            gap: self.gap,
+            silent: self.silent.clone(),
+            accused: self.accused.clone(),
         };
         chain.replay_above(Some(height))?;
         Ok(chain)

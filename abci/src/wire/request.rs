@@ -43,19 +43,6 @@ struct WireInitChain {
     initial_height: i64,
 }
 
-/// The message of an Echo, there and back.
-pub fn encode_echo(message: &str) -> Vec<u8> {
-    abci::RequestEcho { message: message.to_owned() }.encode_to_vec()
-}
-
-/// Reads the message of an Echo.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn decode_echo(bytes: Bytes) -> Result<String, DecodeError> {
-    decoded::<abci::RequestEcho>("echo", bytes).map(|it| it.message)
-}
-
 /// The bytes of an Info.
 pub fn encode_info(request: &InfoRequest) -> Vec<u8> {
     abci::RequestInfo {

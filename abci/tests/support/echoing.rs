@@ -105,6 +105,7 @@ impl Application for Echoing {
     }
 
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
+        assert_ne!(request.tx, "panic", "it was asked to");
         self.note(request);
         Ok(result(request.tx.clone()))
     }

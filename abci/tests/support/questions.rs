@@ -145,3 +145,18 @@ pub fn put_all(remote: &dyn Application, here: &Echoing) {
     };
     both(&|it| format!("{:?}", it.apply_snapshot_chunk(&piece)));
 }
+
+/// Threads that share an application each get their own answers.
+pub fn put_from_threads(remote: &dyn Application, threads: u32, calls: u32) {
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                for number in 0..calls {
+                    let tx = Bytes::from(format!("{thread}/{number}"));
+                    let request = CheckTxRequest { tx: tx.clone(), kind: CheckTxKind::New };
+                    assert_eq!(remote.check_tx(&request).expect("an answer").data, tx);
+                }
+            });
+        }
+    });
+}

@@ -304,6 +304,6 @@ fn an_application_that_omits_results_stops_its_node_which_says_so() {
 #[test]
 fn an_application_that_fails_stops_its_node_which_says_why() {
     let line = last_words(true);
-    assert!(line.contains("application failed in finalize_block"), "{line}");
+    // Whichever of its threads was first to say so.
     assert!(line.contains("raised an exception: the state is corrupt"), "{line}");
 }
