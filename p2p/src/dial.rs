@@ -21,7 +21,7 @@ pub struct Terms {
     pub persistent: bool,
     /// Let in past all limits, and never banned.
     pub unconditional: bool,
-    /// Not told to other peers.
+    /// Not told to other peers until the node stops, nor kept in the address book's file.
     pub private: bool,
 }
 
@@ -58,8 +58,9 @@ pub enum DialError {
 }
 
 impl Handle {
-    /// Dials peers, written as in the config. Persistent peers are dialed for ever, others once;
-    /// the limits and the bans hold for those that are neither persistent nor unconditional.
+    /// Dials peers, written as in the config, now. Persistent peers are dialed for ever, others
+    /// later as any peer of the address book; the limits and the bans hold for those that are
+    /// neither persistent nor unconditional.
     ///
     /// # Errors
     /// If one of them cannot be dialed; then none is.
@@ -67,13 +68,21 @@ impl Handle {
         if DIALED_AT_ONCE_MAX < texts.len() {
             return Err(DialError::TooMany { count: texts.len() });
         }
-        let preferred = self.directory.preferred;
-        let peers: Result<Vec<_>, _> = texts.iter().map(|text| peer(text, preferred)).collect();
-        let peers = peers?;
+        let mut peers: Vec<PeerAddress> = Vec::new();
+        for text in texts {
+            let named = peer(text, self.directory.preferred)?;
+            // A peer may be named once for each of its addresses.
+            match peers.iter_mut().find(|it| it.id == named.id) {
+                Some(same) => same.addresses.extend(named.addresses),
+                None => peers.push(named),
+            }
+        }
+        let place = self.commands.try_reserve().map_err(|_| DialError::Busy)?;
         if terms.are_kept() {
             self.remember(peers.iter().map(|it| it.id).collect())?;
         }
-        self.commands.try_send(Command::Dial { peers, terms }).map_err(|_| DialError::Busy)
+        place.send(Command::Dial { peers, terms });
+        Ok(())
     }
 
     /// Counts who was named, since what is kept of them has to end somewhere.

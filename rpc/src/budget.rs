@@ -9,7 +9,7 @@ use crate::error::RpcError;
 const PUNCTUATION: usize = 4;
 
 /// What is left for the next entry of a list, or the next answer of a batch.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Budget {
     max: usize,
     used: usize,
@@ -21,19 +21,19 @@ impl Budget {
         Self { max, used: 0 }
     }
 
-    /// Counts an entry. The first passes, whatever its size.
+    /// Counts an entry, if it passes. The first does, whatever its size.
     ///
     /// # Errors
     /// If it is one too many.
     pub fn charge(&mut self, entry: &Value) -> Result<(), RpcError> {
-        let is_first = self.used == 0;
-        self.used = self.used.saturating_add(weight(entry));
-        if self.max < self.used && !is_first {
+        let used = self.used.saturating_add(weight(entry));
+        if self.max < used && self.used != 0 {
             let max = self.max;
             return Err(RpcError::internal(format!(
                 "the answer would have more than {max} bytes; ask for less at a time"
             )));
         }
+        self.used = used;
         Ok(())
     }
 }
@@ -65,9 +65,10 @@ mod tests {
         let error = budget.charge(&json!(1)).unwrap_err();
         assert_eq!(error.code, -32603);
         assert!(error.data.contains("more than 100 bytes"), "{}", error.data);
-        let mut budget = Budget::new(2010);
+        let mut budget = Budget::new(2020);
         assert_eq!((budget.charge(&block), budget.charge(&block)), (Ok(()), Ok(())));
         assert!(budget.charge(&block).is_err());
+        assert_eq!(budget.charge(&json!(1)), Ok(()), "what still fits");
     }
 
     #[test]

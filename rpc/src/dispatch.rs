@@ -118,7 +118,7 @@ pub struct Work {
 }
 
 /// A request that is well-formed and wants an answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Request {
     /// Text, or a whole number of 64 bits.
     pub id: Value,
@@ -271,39 +271,52 @@ impl Dispatcher {
     async fn answer(&self, asked: impl IntoIterator<Item = Asked>) -> Vec<(Answer, bool)> {
         let mut answers = Vec::new();
         let mut readings = Vec::new();
+        let mut budget = Budget::new(self.backend.answer_bytes_max);
         for asked in asked {
             match asked {
                 Asked::AtOnce(reading) => readings.push(reading),
                 Asked::UntilExecuted(arguments) => {
-                    answers.extend(self.read(std::mem::take(&mut readings)).await);
+                    let readings = std::mem::take(&mut readings);
+                    answers.extend(self.read(readings, &mut budget).await);
                     answers.push((self.until_executed(arguments).await, false));
                 }
             }
         }
-        answers.extend(self.read(readings).await);
+        answers.extend(self.read(readings, &mut budget).await);
         answers
     }
 
     /// Answers requests on one thread: to hand over each by itself costs more than most of them.
-    async fn read(&self, readings: Vec<Result<Reading, RpcError>>) -> Vec<(Answer, bool)> {
+    async fn read(
+        &self,
+        readings: Vec<Result<Reading, RpcError>>,
+        budget: &mut Budget,
+    ) -> Vec<(Answer, bool)> {
         let count = readings.len();
         if count == 0 {
             return Vec::new();
         }
+        let mut left = *budget;
         let all = move |backend: &Backend| {
-            let mut budget = Budget::new(backend.answer_bytes_max);
             let mut read = |reading: Result<Reading, RpcError>| match reading {
                 Ok(Reading { read, arguments, lasting }) => {
                     let answer = read(backend, &arguments);
-                    let answer = answer.and_then(|it| budget.charge(&it).map(|()| it));
+                    let answer = answer.and_then(|it| left.charge(&it).map(|()| it));
                     let lasting = lasting && answer.is_ok();
                     (answer, lasting)
                 }
                 Err(error) => (Err(error), false),
             };
-            Ok(readings.into_iter().map(&mut read).collect())
+            let answers: Vec<_> = readings.into_iter().map(&mut read).collect();
+            Ok((answers, left))
         };
-        self.run(all).await.unwrap_or_else(|error| vec![(Err(error), false); count])
+        match self.run(all).await {
+            Ok((answers, left)) => {
+                *budget = left;
+                answers
+            }
+            Err(error) => vec![(Err(error), false); count],
+        }
     }
 
     async fn until_executed(&self, arguments: Arguments) -> Answer {

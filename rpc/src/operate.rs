@@ -7,7 +7,7 @@ use crate::backend::{Backend, DialTerms};
 use crate::error::{Answer, RpcError};
 use crate::params::Arguments;
 
-/// Dials peers once.
+/// Dials peers.
 pub fn dial_seeds(backend: &Backend, arguments: &Arguments) -> Answer {
     let seeds = arguments.texts("seeds");
     if seeds.is_empty() {

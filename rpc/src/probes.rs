@@ -1,7 +1,7 @@
 //! `/livez` and `/readyz`: whether the program answers, and whether clients should be sent here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use abci::InfoRequest;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::json;
 use storage::{StorageError, Store};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 use types::Height;
 
 use crate::backend::{Backend, Index};
@@ -24,9 +24,15 @@ pub struct Watchman {
     backend: Backend,
     /// How long the application and the disk may take.
     patience: Duration,
-    /// One looks at a time, so that an application that does not answer holds one thread, however
-    /// often somebody asks.
-    turn: Arc<Semaphore>,
+    /// Held by who looks: one at a time, so that an application that does not answer holds one
+    /// thread, however often somebody asks.
+    last: Arc<Mutex<Option<Look>>>,
+}
+
+/// When somebody looked, and what was found.
+struct Look {
+    begun: Instant,
+    found: Vec<Unready>,
 }
 
 /// Why clients should go elsewhere for now.
@@ -70,18 +76,24 @@ pub enum Unready {
 impl Watchman {
     /// A watchman who waits so long for the application and the disk.
     pub fn new(backend: Backend, patience: Duration) -> Self {
-        Self { backend, patience, turn: Arc::new(Semaphore::new(1)) }
+        Self { backend, patience, last: Arc::default() }
     }
 
     async fn look(self) -> Vec<Unready> {
-        let patience = self.patience;
+        let (patience, asked) = (self.patience, Instant::now());
         let looking = async {
-            let turn = self.turn.acquire_owned().await.expect("the semaphore is never closed");
+            let mut last = self.last.lock_owned().await;
+            // A look that began after we asked is as good as ours: many who ask wait for two.
+            if let Some(look) = last.as_ref().filter(|look| asked <= look.begun) {
+                return look.found.clone();
+            }
             let backend = self.backend;
             let looked = tokio::task::spawn_blocking(move || {
                 // Held by the work and not by the client, who may go away before it is done.
-                let _turn = turn;
-                reasons(&backend)
+                let begun = Instant::now();
+                let found = reasons(&backend);
+                *last = Some(Look { begun, found: found.clone() });
+                found
             });
             looked.await.unwrap_or_else(|error| {
                 tracing::error!(target: "rpc", %error, "looking whether the node is ready failed");

@@ -2,8 +2,8 @@
 //!
 //! Of each address one instant is kept: when all that it has sent would be done if each request
 //! took its share of a second. An address may be a second ahead. (This is the generic cell rate
-//! algorithm.) Whoever has sent nothing for long is forgotten, and so is, when many addresses come,
-//! who came longest ago, so that addresses cost no more memory than a limit allows.
+//! algorithm.) When many addresses come, those that came longest ago are forgotten, so that
+//! addresses cost no more memory than a limit allows.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -238,7 +238,7 @@ pub static ROUTES: &[Route] = &[
     read("broadcast_evidence", &[required("evidence", Kind::Json)], evidence::broadcast_evidence)
         .says("Takes evidence of misbehaviour, and has it put into a block"),
     for_operators("dial_seeds", &[required("seeds", Kind::Texts)], operate::dial_seeds)
-        .says("Dials peers once"),
+        .says("Dials peers"),
     for_operators(
         "dial_peers",
         &[

@@ -61,7 +61,8 @@ impl Query {
         Ok(Self { text: text.to_owned(), conditions })
     }
 
-    /// The query as its asker wrote it. `to_string` is the same in one way of writing.
+    /// The query as its asker wrote it. `to_string` is the same in one way of
+    /// writing, for people: a key `DATE` or `TIME` does not read back.
     pub fn text(&self) -> &str {
         &self.text
     }

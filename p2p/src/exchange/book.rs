@@ -108,6 +108,8 @@ impl Book {
         let lines: Vec<Line> = self
             .entries
             .iter()
+            // Whoever reads the file later does not know that they are private.
+            .filter(|(id, _)| !self.private.contains(id))
             .map(|(id, entry)| Line {
                 id: id.to_string(),
                 addresses: entry.addresses.iter().map(Multiaddr::to_string).collect(),
@@ -133,6 +135,8 @@ impl Book {
     pub(crate) fn name(&mut self, peer: PeerAddress, is_private: bool) {
         if is_private {
             self.private.insert(peer.id);
+            // Its line in the file goes.
+            self.is_changed = true;
         }
         self.add(peer, true);
     }
@@ -293,6 +297,8 @@ mod tests {
         assert!(book.tell(&ids[1], &place()).is_empty());
         book.name(PeerAddress { id: ids[1], addresses: vec![place()] }, true);
         assert!(book.tell(&ids[2], &place()).is_empty(), "others are not told of private peers");
+        let text = book.text_if_changed().expect("its line goes");
+        assert!(!text.contains(&ids[1].to_string()), "nor after a restart: {text}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::kit::{DEADLINE, Node, config, log, until};
 const ONCE: Terms = Terms { persistent: false, unconditional: false, private: false };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_named_peer_is_dialed_at_once_and_by_itself_no_more() {
+async fn a_named_peer_is_dialed_at_once_and_not_twice() {
     let (mut one, mut two) = (Node::start(60, config()), Node::start(61, config()));
     let address = one.address(Transport::Quic).await;
     two.handle.dial(&[address.clone(), address.clone()], ONCE).expect("a good address");

@@ -16,6 +16,7 @@ pub fn of(page: &Page) -> Value {
             "200": content("Events", "text/event-stream", json!({"type": "string"})),
             "400": response("The query or the place cannot be read", "Error"),
             "410": response("The height is not kept, or was never reached", "Error"),
+            "500": response("The store fails", "Error"),
             "503": response("Too many listen already", "Error"),
             "429": refused(),
         }),
