@@ -48,8 +48,6 @@ pub struct Rocks {
     db: DB,
     synced: WriteOptions,
     unsynced: WriteOptions,
-    /// For rows of the index: where the disk cannot keep up, others go first.
-    patient: WriteOptions,
 }
 
 impl Rocks {
@@ -65,9 +63,7 @@ impl Rocks {
             .map_err(|error| open_error(folder.to_owned(), &error))?;
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
-        let mut patient = WriteOptions::default();
-        patient.set_low_pri(true);
-        Ok(Self { db, synced, unsynced: WriteOptions::default(), patient })
+        Ok(Self { db, synced, unsynced: WriteOptions::default() })
     }
 
     fn column(&self, column: Column) -> &ColumnFamily {
@@ -124,10 +120,7 @@ impl KeyValue for Rocks {
             (true, Durable::Later) => Ok(()),
             // RocksDB skips an empty batch; the log before it must be synced all the same.
             (true, Durable::Now) => self.db.flush_wal(true),
-            (false, Durable::Later) => {
-                let options = if is_of_index(&batch) { &self.patient } else { &self.unsynced };
-                self.db.write_opt(self.convert(&batch), options)
-            }
+            (false, Durable::Later) => self.db.write_opt(self.convert(&batch), &self.unsynced),
             (false, Durable::Now) => self.db.write_opt(self.convert(&batch), &self.synced),
         };
         written.map_err(|error| StorageError::Write { reason: error.to_string() })
@@ -150,15 +143,6 @@ impl Rocks {
         }
         converted
     }
-}
-
-/// Whether a batch begins with the index's rows: then nobody waits for it.
-fn is_of_index(batch: &Batch) -> bool {
-    let column = batch.changes().first().map(|change| match change {
-        Change::Put { column, .. } | Change::Delete { column, .. } => *column,
-        Change::DeleteRange { column, .. } => *column,
-    });
-    matches!(column, Some(Column::TxEvents | Column::BlockEvents))
 }
 
 fn options() -> Options {

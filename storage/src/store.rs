@@ -192,7 +192,11 @@ impl Store {
         column: Column,
         span: &Span,
     ) -> Result<Option<Row>, StorageError> {
-        self.shared.rows.last_in_run(column, span)
+        let row = self.shared.rows.last_in_run(column, span)?;
+        if let Some((key, row)) = &row {
+            self.count_reads(1, key.len() + row.len());
+        }
+        Ok(row)
     }
 
     /// The height of the first or last row of a column whose keys begin with a height.
@@ -211,7 +215,7 @@ impl Store {
         self.shared.wanted_base.fetch_max(height.0, Ordering::Relaxed);
     }
 
-    /// From this height on no block is pruned until this is called with a greater one. Nobody holds
+    /// From this height on no block is pruned until this is called with another one. Nobody holds
     /// blocks when a store is opened.
     pub fn hold_from(&self, height: Height) {
         self.shared.held_from.store(height.0, Ordering::Relaxed);

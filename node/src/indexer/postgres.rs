@@ -20,6 +20,8 @@ use rows::Writing;
 /// How long to wait for the server to take a connection, and to acknowledge what it was sent.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
+/// For how long a statement may wait, for others' locks too, before it is tried again.
+const STATEMENT_LIMIT: &str = "SET statement_timeout = '5min'";
 /// How long to wait before the server is tried again: after the first failure, and at most.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
@@ -54,6 +56,8 @@ impl Sink {
         let mut config = read_settings(settings).map_err(anyhow::Error::msg)?;
         config.connect_timeout(CONNECT_WITHIN);
         config.tcp_user_timeout(ACKNOWLEDGE_WITHIN);
+        // While we wait for an answer nothing is sent that could go without acknowledgement.
+        config.keepalives_idle(ACKNOWLEDGE_WITHIN);
         config.application_name("lockstep");
         store.hold_from(Height(0));
         Ok(Self { store, chain_id, config, connection: None, retry_after: RETRY_AFTER })
@@ -88,6 +92,13 @@ impl Sink {
     fn write_on(&mut self, base: Height, tip: Height) -> Result<Progress, Failure> {
         if self.connection.is_none() {
             let opened = Connection::open(&self.config, &self.chain_id, base)?;
+            if tip.next() < opened.next {
+                tracing::warn!(
+                    target: "index", %tip, next = %opened.next,
+                    "PostgreSQL has later blocks of this chain than the store: \
+                     a chain that begins anew needs a new database"
+                );
+            }
             self.store.hold_from(opened.next);
             self.connection = Some(opened);
         }
@@ -122,6 +133,7 @@ impl Connection {
     fn open(config: &Config, chain_id: &ChainId, base: Height) -> Result<Self, Failure> {
         let open = || -> Result<Self> {
             let mut client = config.connect(NoTls).context("no connection")?;
+            client.batch_execute(STATEMENT_LIMIT).context("no limit of time can be set")?;
             schema::install(&mut client)?;
             let last = schema::last_height(&mut client, chain_id)?;
             let next = last.map_or(base, Height::next);

@@ -87,9 +87,11 @@ impl<'a> Lookup<'a> {
 
     /// Reads rows from a place on, or from where reading has come to if that is further.
     fn read_on(&mut self, reader: &mut Reader<'_>, place: Place) -> Result<(), SearchError> {
-        self.rows = match self.answered {
-            0 | 1 => (self.rows / 2).max(ROWS_AT_FIRST),
-            _ => (self.rows * 2).min(ROWS_MAX),
+        // Reading ahead pays where a good part of what it reads is asked for.
+        self.rows = if 2.max(self.rows / 4) <= self.answered {
+            (self.rows * 2).min(ROWS_MAX)
+        } else {
+            (self.rows / 2).max(ROWS_AT_FIRST)
         };
         self.answered = 0;
         let mut span = match self.order {

@@ -211,3 +211,39 @@ fn a_search_that_reads_too_much_is_refused_and_a_narrow_one_is_not() {
     let found = ask(&[is("work.done", "yes")]).unwrap();
     assert_eq!((found.total, found.hits.len(), found.hits[0]), (2_000, 30, hit(20, 94)));
 }
+
+/// What is read ahead counts against the limit, so where little of it is asked for, little is read.
+#[test]
+fn a_search_that_few_of_many_match_reads_about_what_it_finds() {
+    let rows = Arc::new(Memory::default());
+    let (store, mut chain) = store_over(&rows);
+    for (number, txs, every) in [(1, 64, 1), (2, 1_600, 16)] {
+        let result = |index: u32| {
+            let attribute = |key: &str| EventAttribute {
+                key: key.to_owned(),
+                value: "yes".to_owned(),
+                index: true,
+            };
+            let rare = index.is_multiple_of(every).then(|| attribute("rare"));
+            let attributes = rare.into_iter().chain([attribute("all")]).collect();
+            let event = Event { kind: "work".to_owned(), attributes };
+            TxResult { events: vec![event], ..TxResult::default() }
+        };
+        let tx_results = (0..txs).map(result).collect();
+        let bodies = (0..txs).map(|index| tx(number, 1 + index as usize)).collect();
+        let outcome = BlockOutcome { tx_results, ..BlockOutcome::default() };
+        chain.grow_to(bodies, vec![], outcome).keep(&store);
+    }
+    let mut writer = Writer::open(store.clone()).unwrap();
+    while writer.advance().unwrap().is_some() {}
+    let conditions = [is("work.rare", "yes"), is("work.all", "yes")];
+    let search = Search {
+        subject: Subject::Txs,
+        conditions: &conditions,
+        order: Order::Ascending,
+        skip: 0,
+        take: 100,
+        rows_max: 5 * 164,
+    };
+    assert_eq!(store.search(&search).unwrap().total, 164);
+}

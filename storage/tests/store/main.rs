@@ -401,3 +401,16 @@ fn damaged_rows_are_named() {
     let error = store.block_meta(Height(1)).unwrap_err();
     assert!(matches!(&error, StorageError::Damaged { what, .. } if what == "meta of 1"), "{error}");
 }
+
+#[test]
+fn blocks_that_somebody_has_yet_to_read_stay() {
+    on_each_disk(|disk| {
+        let store = disk.open();
+        filled(&store, 10);
+        store.hold_from(Height(4));
+        assert_eq!(store.prune(Height(9)).unwrap(), 3);
+        assert_eq!(store.range().unwrap(), Some((Height(4), Height(10))));
+        store.hold_from(Height(11));
+        assert_eq!(store.prune(Height(9)).unwrap(), 5);
+    });
+}

@@ -9,6 +9,8 @@ use types::{Block, BlockOutcome, ChainId, Event, Tx, TxHash, TxResult, codec};
 
 /// Transactions of a block that are written by one statement.
 const TXS_AT_A_TIME: usize = 1_000;
+/// Longest key of an attribute that is written: the table's index takes rows of some 2,700 bytes.
+const KEY_BYTES_MAX: usize = 2_000;
 
 const BLOCK: &str = "
     INSERT INTO blocks (height, chain_id, created_at) VALUES ($1, $2, now())
@@ -171,8 +173,12 @@ impl<'a> Events<'a> {
     }
 
     fn attribute(&mut self, kind: &str, key: &'a str, value: &'a str) {
+        let stored = storable(key);
+        if KEY_BYTES_MAX < stored.len() {
+            return;
+        }
         self.owners.push(self.kinds.len() - 1);
-        self.keys.push(storable(key));
+        self.keys.push(stored);
         self.composite_keys.push(storable(&format!("{kind}.{key}")).into_owned());
         self.values.push(storable(value));
     }
