@@ -121,6 +121,7 @@ pub async fn run(plan: &Plan, show: impl FnMut(Standing)) -> anyhow::Result<Repo
     let (begun, stopped) = (Instant::now(), None);
     let mut load = Load { plan, shared, ledger, inbox, senders, interrupts, begun, stopped };
     let interrupted = load.watch(show).await;
+    load.note_rest();
     let course = Course {
         run: mint.run(),
         chain: greeting.chain,
@@ -164,7 +165,7 @@ impl Load<'_> {
         loop {
             tokio::select! {
                 count = self.inbox.recv_many(&mut news, NEWS_AT_ONCE_MAX) => {
-                    assert!(0 < count, "the watcher never ends");
+                    assert!(0 < count, "the channel is ours, too");
                     news.drain(..).for_each(|news| self.ledger.note(news));
                 }
                 _ = ticks.tick() => {
@@ -188,6 +189,14 @@ impl Load<'_> {
                     self.note_stop();
                 }
             }
+        }
+    }
+
+    /// What was told until now counts.
+    fn note_rest(&mut self) {
+        for _ in 0..NEWS_MAX {
+            let Ok(news) = self.inbox.try_recv() else { return };
+            self.ledger.note(news);
         }
     }
 

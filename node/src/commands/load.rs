@@ -1,7 +1,6 @@
 //! `lockstep load`: puts a load on a network, and says what it made of it.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,8 +52,10 @@ pub struct Args {
     /// Whether a transaction is answered once it is checked, at once, or once it is in a block.
     #[arg(long, value_enum, default_value_t = Method::Sync)]
     method: Method,
-    /// Write the report as JSON to this file; `-` is the standard output, instead of text.
-    #[arg(long, value_name = "FILE", value_parser = Json::parse)]
+    /// Write the report as JSON to this file; without one, or with `-`, to the standard output,
+    /// instead of text.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-",
+        value_parser = Json::parse)]
     json: Option<Json>,
     /// Draw throughput and latency over time into this file, as SVG.
     #[arg(long, value_name = "FILE")]
@@ -69,12 +70,13 @@ pub struct Args {
 pub fn run(_around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     let plan = plan(args)?;
     let json = args.json.clone().unwrap_or_default();
-    let json_file = match &json {
-        Json::File(path) => Some((path, create("--json", path)?)),
-        Json::Nowhere | Json::Stdout => None,
-    };
-    // Found out now rather than when there is something to lose.
-    let plot_file = args.plot.as_ref().map(|path| create("--plot", path)).transpose()?;
+    // Found out now rather than when there is something to lose; what is there stays until then.
+    if let Json::File(path) = &json {
+        check_writable("--json", path)?;
+    }
+    if let Some(path) = &args.plot {
+        check_writable("--plot", path)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut line = Line::new(json == Json::Stdout);
     let report = runtime.block_on(load::run(&plan, |standing| {
@@ -83,26 +85,27 @@ pub fn run(_around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     line.clear();
     let report = report?;
     let text = format!("{:#}\n", serde_json::to_value(&report)?);
+    // Before anything is printed: if nobody reads that, the program ends there.
+    let kept = keep(&json, args.plot.as_deref(), &text, &report);
     match json {
         Json::Stdout => print!("{text}"),
         Json::Nowhere | Json::File(_) => print!("{report}"),
     }
-    if let Some((path, mut file)) = json_file {
-        file.write_all(text.as_bytes()).with_context(|| path.display().to_string())?;
-    }
-    if let (Some(path), Some(file)) = (&args.plot, plot_file) {
-        draw(&report, path, file)?;
-    }
-    Ok(())
+    kept
 }
 
-fn draw(report: &Report, path: &Path, mut file: File) -> anyhow::Result<()> {
-    let picture = plot::svg(report)?;
-    file.write_all(picture.as_bytes()).with_context(|| path.display().to_string())
+/// Writes the files that were asked for.
+fn keep(json: &Json, picture: Option<&Path>, text: &str, report: &Report) -> anyhow::Result<()> {
+    if let Json::File(path) = json {
+        fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
+    let Some(path) = picture else { return Ok(()) };
+    fs::write(path, plot::svg(report)?).with_context(|| path.display().to_string())
 }
 
-fn create(option: &str, path: &Path) -> Result<File, Complaint> {
-    File::create(path).map_err(|error| {
+fn check_writable(option: &str, path: &Path) -> Result<(), Complaint> {
+    let opened = File::options().append(true).create(true).open(path);
+    opened.map(drop).map_err(|error| {
         let place = format!("{option} {}", path.display());
         let remedy = "choose another file in a folder that is there";
         Complaint::new(place, "", error.to_string(), remedy)
@@ -220,7 +223,7 @@ mod tests {
         assert_eq!(json("--json -"), Some(Json::Stdout));
         assert_eq!(json("--json a.json"), Some(Json::File("a.json".into())));
         assert_eq!(json("").unwrap_or_default(), Json::Nowhere);
-        assert!(parse("--json").is_err());
+        assert_eq!(json("--json"), Some(Json::Stdout));
         let before = "lockstep --json load --endpoints ws://a:1";
         let parsed = Cli::try_parse_from(before.split(' ')).expect("the flag of all commands");
         let Command::Load(args) = parsed.command else { panic!("a load") };

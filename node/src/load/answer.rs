@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The pool has no room: a node that is asked too much, rather than one that fails.
-pub const POOL_FULL: &str = "mempool full";
+const POOL_FULL: &str = "mempool full";
+/// What a transaction is counted under that nobody refused, and that came into no block in time.
+const NOT_IN_TIME: &str = "not in a block in time";
 /// Most characters of a fault's text that are kept.
 const TEXT_CHARS_MAX: usize = 200;
 /// Faults that nodes tell apart by their texts only. spec: `mempool/errors.go`,
@@ -13,7 +15,7 @@ const BY_TEXT: [(&str, &str); 5] = [
     ("mempool is full", POOL_FULL),
     ("tx already exists in cache", "known already"),
     ("tx too large", "too large"),
-    ("timed out waiting for tx", "not in a block in time"),
+    ("timed out waiting for tx", NOT_IN_TIME),
     ("max_subscription_clients", "too many subscribers"),
 ];
 
@@ -115,7 +117,7 @@ fn refused(refusal: &Refusal) -> Answer {
     let kind = known.map_or(format!("JSON-RPC {}", refusal.code), |(_, kind)| (*kind).to_owned());
     let fault = Fault::new(kind, text);
     // Whoever waits for a block in vain has got past the pool.
-    if fault.kind == BY_TEXT[3].1 { Answer::AcceptedBut(fault) } else { Answer::Rejected(fault) }
+    if fault.kind == NOT_IN_TIME { Answer::AcceptedBut(fault) } else { Answer::Rejected(fault) }
 }
 
 fn judged(body: Body) -> Answer {

@@ -87,7 +87,7 @@ pub struct Ledger {
     /// How the latest blocks were followed.
     pub way: Option<Way>,
     fates: Vec<Option<Fate>>,
-    /// How many may still be in a block, as far as nodes have said.
+    /// How many may still come into a block: all but those that a node has refused.
     pending: u64,
     duplicates: u64,
 }
@@ -211,7 +211,7 @@ impl Ledger {
         let Some(known) = self.fate_mut(number) else { return };
         if *known == Fate::Unanswered {
             *known = fate;
-            self.pending -= u64::from(fate != Fate::Accepted);
+            self.pending -= u64::from(fate == Fate::Rejected);
         }
     }
 
@@ -224,8 +224,7 @@ impl Ledger {
             match before {
                 Fate::Committed => self.duplicates += 1,
                 Fate::Unanswered | Fate::Accepted | Fate::Rejected | Fate::Failed => {
-                    let was_pending = matches!(before, Fate::Unanswered | Fate::Accepted);
-                    self.pending -= u64::from(was_pending);
+                    self.pending -= u64::from(before != Fate::Rejected);
                     self.commits.push(Commit { sent_at, block });
                 }
             }

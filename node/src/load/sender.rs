@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, Fault, POOL_FULL};
+use super::answer::{Answer, Fault};
 use super::endpoint::{Endpoint, Transport};
 use super::news::News;
 use super::payload::{Mint, Stamp, TRANSACTIONS_MAX};
@@ -31,8 +31,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// How long a connection waits after one that was lost, at first and at most.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// How long a closed loop waits when the pool is full; it would ask for nothing but refusals.
-const FULL_PAUSE: Duration = Duration::from_millis(50);
+/// How long a closed loop waits when it was refused; it would ask for nothing but refusals.
+const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 /// Between two looks of who gives turns.
 const TURNS_EVERY: Duration = Duration::from_millis(1);
 
@@ -173,10 +173,10 @@ impl Shared {
 
     /// Tells an answer. In a closed loop a full pool gets some time.
     async fn tell_answer(&self, number: u64, answer: Answer, begun: Instant) {
-        let is_full = matches!(&answer, Answer::Rejected(fault) if fault.kind == POOL_FULL);
+        let is_refused = matches!(&answer, Answer::Rejected(_) | Answer::Failed(_));
         self.tell(News::Answered { number, answer, after: begun.elapsed() }).await;
-        if is_full && self.is_closed_loop() {
-            self.pause(FULL_PAUSE).await;
+        if is_refused && self.is_closed_loop() {
+            self.pause(REFUSED_PAUSE).await;
         }
     }
 

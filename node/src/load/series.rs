@@ -78,8 +78,7 @@ fn committed(ledger: &Ledger, count: usize, width: f64) -> Vec<f64> {
             let from = before.max(index as f64 * width);
             // Nothing is left out at the end.
             let to = if index == last { until } else { (index + 1) as f64 * width };
-            let is_whole = first == last || until <= before;
-            let share = if is_whole { 1.0 } else { (to - from) / (until - before) };
+            let share = if first == last { 1.0 } else { (to - from) / (until - before) };
             *committed += ours * share;
         }
         before = until;

@@ -194,6 +194,10 @@ impl Watcher {
             let answer: Result<BlockResult, _> = serde_json::from_value(answer);
             let block = answer.map_err(|error| failed(error.into()))?.block;
             let seen = self.seen(&block, clock::now(), true)?;
+            if seen.height != self.next {
+                let text = format!("block {} instead of {}", seen.height, self.next);
+                return Err(Fault::new("watching", text));
+            }
             self.take(seen).await;
         }
         Ok(())
@@ -201,7 +205,7 @@ impl Watcher {
 
     async fn take(&mut self, seen: Seen) {
         if self.next <= seen.height {
-            self.next = seen.height + 1;
+            self.next = seen.height.saturating_add(1);
             self.tell(News::Block(seen)).await;
         }
     }
