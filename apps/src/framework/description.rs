@@ -1,6 +1,5 @@
 //! What a module says of itself: enough to write its messages, ask its questions and read the
-//! answers without knowing its types. The command line is made from this, and `/describe` answers
-//! with it.
+//! answers without knowing its types. `/describe` answers with it.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -270,7 +270,12 @@ impl Application for Host {
         let admitted = waiting.into_iter().zip(&checked);
         let txs: Vec<Tx> =
             admitted.filter(|(_, it)| running.run(it).is_ok()).map(|(tx, _)| tx).collect();
-        let execution = running.end().map_err(failed)?;
+        let execution = match running.end() {
+            Ok(execution) => execution,
+            // Others would reject a block with these transactions.
+            Err(ExecutionError::Module(refusal)) if !refusal.is_halt() => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
         self.proposals().prepared = Some((frame, txs.clone(), execution));
         Ok(txs)
     }

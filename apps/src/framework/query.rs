@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use abci::{ProofOp, QueryRequest, QueryResponse};
 use bytes::Bytes;
+use types::Height;
 
 use super::module::Answer;
 use super::proof::{PROOF_KIND, encoded};
@@ -29,32 +30,22 @@ pub fn answer(
         let text = serde_json::to_vec(&router.descriptions()).expect("descriptions are JSON");
         return Ok(QueryResponse { value: text.into(), ..QueryResponse::default() });
     }
-    let view = match request.height {
+    // A block may be committed while we look: the height that is answered for is chosen first.
+    let height = request.height.or_else(|| store.height());
+    let view = match height {
         None => Some(store.view()),
         Some(height) => store.view_at(height)?,
     };
     let Some(view) = view else { return Ok(refused(&not_retained(store, request).into())) };
-    let state = State::over(view.clone());
-    let answered = if request.path == STORE_PATH {
-        Ok(Answer::at(&state, request.data.to_vec()))
-    } else {
-        router.query(&state, &request.path, &request.data)
-    };
-    state.checked()?;
-    let answer = match answered {
-        Ok(answer) => answer,
-        Err(refusal) => return Ok(refused(&refusal)),
-    };
-    let height = request.height.or_else(|| store.height());
-    let proof = match (request.prove, height) {
-        (false, _) => Vec::new(),
-        (true, None) => return Ok(refused(&FrameworkError::NoBlock.into())),
-        (true, Some(_)) => vec![prove(&view, &answer)?],
-    };
-    // What was being forgotten while we looked may have been missed.
-    if request.height.is_some_and(|asked| store.floor().is_none_or(|floor| asked < floor)) {
+    let answered = look(router, view, request, height);
+    // What was being forgotten meanwhile may have been missed.
+    if height.is_some_and(|height| store.floor().is_none_or(|floor| height < floor)) {
         return Ok(refused(&not_retained(store, request).into()));
     }
+    let (answer, proof) = match answered? {
+        Ok(answered) => answered,
+        Err(refusal) => return Ok(refused(&refusal)),
+    };
     Ok(QueryResponse {
         log: if answer.value.is_some() { "exists" } else { "does not exist" }.to_owned(),
         key: answer.key.into(),
@@ -65,9 +56,36 @@ pub fn answer(
     })
 }
 
+/// What a view has to say, and the proof of it if one is wanted.
+fn look(
+    router: &Router,
+    view: View,
+    request: &QueryRequest,
+    height: Option<Height>,
+) -> Result<Result<(Answer, Vec<ProofOp>), Refusal>, StoreError> {
+    let state = State::over(view.clone());
+    let answered = if request.path == STORE_PATH {
+        Ok(Answer::at(&state, request.data.to_vec()))
+    } else {
+        router.query(&state, &request.path, &request.data)
+    };
+    state.checked()?;
+    Ok(match (answered, request.prove, height) {
+        (Err(refusal), ..) => Err(refusal),
+        (Ok(_), true, None) => Err(FrameworkError::NoBlock.into()),
+        (Ok(answer), false, _) => Ok((answer, Vec::new())),
+        (Ok(answer), true, Some(_)) => {
+            let proof = prove(&view, &answer)?;
+            Ok((answer, vec![proof]))
+        }
+    })
+}
+
 fn prove(view: &View, answer: &Answer) -> Result<ProofOp, StoreError> {
     let (value, proof) = view.prove(&answer.key)?;
-    assert_eq!(value, answer.value.as_ref().map(|it| it.to_vec()), "tree and state agree");
+    if value.as_deref() != answer.value.as_deref() {
+        return Err(StoreError::Tree { reason: "it disagrees with the answer".to_owned() });
+    }
     Ok(ProofOp {
         kind: PROOF_KIND.to_owned(),
         key: Bytes::copy_from_slice(&answer.key),

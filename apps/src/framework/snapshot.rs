@@ -155,11 +155,12 @@ impl Snapshots {
             return Ok(answer(ChunkVerdict::Accept));
         }
         let whole = slot.take().expect("it was there above");
-        let app_hash = self.store.begin(&whole.writes, whole.height.0, false)?;
-        if app_hash != whole.app_hash {
-            self.store.clear()?;
+        self.store.clear()?;
+        let staged = self.store.stage(&whole.writes)?;
+        if staged.app_hash != whole.app_hash {
             return Ok(answer(ChunkVerdict::RejectSnapshot));
         }
+        self.store.commit(staged, whole.height)?;
         Ok(answer(ChunkVerdict::Accept))
     }
 

@@ -80,11 +80,15 @@ impl Store {
         if height.0 < tip.floor || tip.height < height.0 {
             return Ok(None);
         }
-        let version = self.version_at(height.0)?;
-        Ok(Some(View::new(Arc::clone(self), Some(version))))
+        match self.version_at(height.0) {
+            Ok(version) => Ok(Some(View::new(Arc::clone(self), Some(version)))),
+            // It was forgotten while we looked.
+            Err(_) if self.floor().is_none_or(|floor| height < floor) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Replaces whatever there is by the state before the first block, or by a snapshot's.
+    /// Replaces whatever there is by a state, as that before the first block.
     ///
     /// # Errors
     /// If the store fails.
@@ -146,7 +150,8 @@ impl Store {
                 batch.insert(stale, Some(Vec::new()));
             }
             if value.is_none() {
-                batch.insert(keys::stale_key(version, &record), Some(Vec::new()));
+                // A version later: a tombstone outlives what it hides, wherever pruning stops.
+                batch.insert(keys::stale_key(version + 1, &record), Some(Vec::new()));
             }
             batch.insert(record, Some(value.as_ref().map_or_else(tombstone, |it| live(it))));
             changes.push((tree::key_hash(key), value.as_ref().map(|it| it.to_vec())));

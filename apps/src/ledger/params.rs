@@ -132,8 +132,8 @@ pub enum ParamsError {
         /// Which.
         proposal: u64,
     },
-    /// Too much is voted on.
-    #[error("{PROPOSALS_MAX} proposals are being voted on; wait for one to end")]
+    /// Too much is voted on, or something of theirs.
+    #[error("one of yours, or {PROPOSALS_MAX} proposals are being voted on; wait for one to end")]
     TooMany,
     /// The height is not ahead, or the version not above ours.
     #[error("an upgrade must be to a later version at a later height than {height}")]
@@ -206,7 +206,9 @@ impl Params {
         change: Change,
     ) -> Result<(), Refusal> {
         self.check_votes(state, by)?;
-        if PROPOSALS_MAX <= PROPOSALS.all(state).count() {
+        // Else one of them could keep all others from proposing anything.
+        let has_one = PROPOSALS.all(state).any(|(_, it)| it.by == by);
+        if has_one || PROPOSALS_MAX <= PROPOSALS.all(state).count() {
             return Err(ParamsError::TooMany.into());
         }
         let number = NEXT.get(state).unwrap_or(1);

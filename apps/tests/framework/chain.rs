@@ -1,4 +1,4 @@
-//! The counter on a chain without a network. `lockstep app new` writes this file too.
+//! The counter on a chain without a network.
 
 use std::sync::Arc;
 
@@ -6,30 +6,11 @@ use abci::testing::Inspected;
 use abci::{Application, QueryRequest, TestChain};
 use apps::framework::{Body, Host, Message, Router};
 use apps::ledger::auth::Auth;
-use types::genesis::GenesisValidator;
-use types::{
-    AppHash, ChainId, ConsensusParams, Genesis, Height, PrivateKey, PublicKey, Time, VotingPower,
-};
+use types::PrivateKey;
 use zeroize::Zeroizing;
 
 use crate::counter::{Counter, CounterMessage};
-
-fn genesis(app_state: &str) -> Genesis {
-    let validator = GenesisValidator {
-        public_key: PublicKey([1; 32]),
-        power: VotingPower(1),
-        name: String::new(),
-    };
-    Genesis {
-        genesis_time: Time::from_unix(1_700_000_000, 0).unwrap(),
-        chain_id: ChainId::new("counter-test").unwrap(),
-        initial_height: Height::FIRST,
-        params: ConsensusParams::default(),
-        validators: vec![validator],
-        app_hash: AppHash::default(),
-        app_state: app_state.to_owned(),
-    }
-}
+use crate::genesis;
 
 #[test]
 fn the_counter_counts() {

@@ -11,8 +11,9 @@ use apps::framework::{
     Answer, Description, Effects, Frame, Host, Module, Nothing, Question, Refusal, Router, State,
     event,
 };
-use types::genesis::GenesisValidator;
-use types::{AppHash, ChainId, ConsensusParams, Genesis, Height, PublicKey, Time, VotingPower};
+use types::Height;
+
+use crate::genesis;
 
 /// What is wrong with a module.
 #[derive(Clone, Copy)]
@@ -96,30 +97,12 @@ impl Module for Faulty {
     }
 }
 
-/// A chain of one validator.
-fn genesis() -> Genesis {
-    let validator = GenesisValidator {
-        public_key: PublicKey([1; 32]),
-        power: VotingPower(1),
-        name: String::new(),
-    };
-    Genesis {
-        genesis_time: Time::from_unix(1_700_000_000, 0).unwrap(),
-        chain_id: ChainId::new("faulty").unwrap(),
-        initial_height: Height::FIRST,
-        params: ConsensusParams::default(),
-        validators: vec![validator],
-        app_hash: AppHash::default(),
-        app_state: String::new(),
-    }
-}
-
 fn failure(fault: Fault) -> TestChainError {
     let open = || {
         let module = Faulty { fault, counted: AtomicU64::new(0) };
         Arc::new(Host::in_memory(Router::new(1).with(module))) as Arc<dyn Inspected>
     };
-    let mut chain = TestChain::start_twice(open, genesis()).unwrap();
+    let mut chain = TestChain::start_twice(open, genesis("")).unwrap();
     chain.block(vec![]).unwrap();
     chain.block(vec![]).unwrap();
     chain.block(vec![]).unwrap_err()

@@ -136,6 +136,21 @@ fn the_last_validator_stays_whatever_it_does() {
     assert_eq!(story.power(0), 10);
 }
 
+/// Its account is forgotten once its stake has arrived, but it is in the set still.
+#[test]
+fn another_account_takes_over_the_key_of_the_last_validator() {
+    let mut genesis = super::genesis();
+    genesis.validators.truncate(1);
+    let mut story = Story::begin_with(&genesis, 1);
+    story.act(0, "staking", &undelegate(0, 10 * UNIT));
+    story.chain().advance(Duration::from_secs(100));
+    story.block(vec![]);
+    story.act(10, "staking", &register(0, 7 * UNIT));
+    story.block(vec![]);
+    story.block(vec![]);
+    assert_eq!(story.power(0), 7);
+}
+
 #[test]
 fn stake_is_refused_by_name() {
     let mut story = Story::begin();

@@ -195,4 +195,11 @@ mod tests {
         assert_eq!(end_of(b"ab"), b"ac");
         assert_eq!(end_of(b"a\xff\xff"), b"b");
     }
+
+    #[test]
+    fn a_removal_is_forgotten_after_what_it_hides() {
+        let (old, removal) = (value_key(b"k", 3), value_key(b"k", 7));
+        assert!(removal < old, "later ones come first");
+        assert!(stale_key(7, &old) < stale_key(8, &removal));
+    }
 }

@@ -9,7 +9,7 @@ use super::records::{
 use super::{Staking, StakingError};
 use crate::framework::{Account, Frame, Refusal, State, event};
 
-/// Withdrawals from one validator that are on their way at once, at most: a fault looks at each.
+/// Withdrawals from one validator that are on their way at once, at most.
 const UNBONDINGS_MAX: u32 = 10_000;
 /// Withdrawals that arrive in one block, at most; the rest come in the next.
 const RELEASED_MAX: usize = 1_000;

@@ -36,7 +36,8 @@ pub struct Rules {
     pub power_unit: u64,
     /// How many validators are in the set, at most.
     pub validators_max: u32,
-    /// How long stake is on its way back. Longer than evidence counts.
+    /// How long stake is on its way back. Should be longer than evidence counts; nothing
+    /// checks that.
     pub unbonding_seconds: u64,
     /// Of the stake, for voting twice, in ten thousandths. The validator never votes again.
     pub equivocation_loss: u64,

@@ -38,19 +38,24 @@ impl Staking {
         }
         let chosen: BTreeMap<Account, Active> = candidates.into_iter().collect();
         let known: BTreeMap<Account, Active> = ACTIVE.all(state).collect();
+        // By key, as one account may go while another comes with its key.
+        let mut updates = BTreeMap::new();
         for (account, member) in &known {
             if chosen.get(account).is_none_or(|it| it.key != member.key) {
                 ACTIVE.remove(state, account);
                 MISSES.remove(state, account);
-                effects.validator_updates.push(update(member.key, 0));
+                updates.insert(member.key, 0);
             }
         }
         for (account, member) in &chosen {
             if known.get(account) != Some(member) {
                 ACTIVE.set(state, account, member);
-                effects.validator_updates.push(update(member.key, member.power));
+                updates.insert(member.key, member.power);
             }
         }
+        effects
+            .validator_updates
+            .extend(updates.into_iter().map(|(key, power)| update(key, power)));
     }
 }
 
