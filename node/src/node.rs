@@ -133,9 +133,10 @@ fn open_application(home: &Home, config: &Config) -> Result<Arc<dyn Application>
             let folder = home.db_dir(config);
             Ok(Arc::new(apps::KvStore::open(&folder.join("kvstore"))?))
         }
+        "ledger" => Ok(Arc::new(apps::ledger::open(&home.db_dir(config).join("ledger"))?)),
         other => bail!(
             "config.toml: proxy_app = \"{other}\" is not supported yet; this release runs the \
-             applications \"kvstore\" and \"persistent_kvstore\" in process"
+             applications \"kvstore\", \"persistent_kvstore\" and \"ledger\" in process"
         ),
     }
 }

@@ -43,9 +43,21 @@ pub struct Args {
     /// Delete the network that is there and make a new one.
     #[arg(long)]
     fresh: bool,
+    /// What a new network runs.
+    #[arg(long, value_enum, value_name = "NAME")]
+    app: Option<App>,
     /// Another value for a key of every node's config.toml in a new network.
     #[arg(long, value_name = "KEY=VALUE", value_parser = Overrides::pair)]
     set: Vec<(String, String)>,
+}
+
+/// The applications that a new network can begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum App {
+    /// Keys and values; as nothing said.
+    Kvstore,
+    /// Proof-of-stake, with funded accounts whose keys are public.
+    Ledger,
 }
 
 /// Runs the network until it is told to stop, or every node has died.
@@ -85,13 +97,20 @@ fn existing(folder: &std::path::Path) -> Vec<Home> {
 }
 
 fn make(args: &Args) -> anyhow::Result<Vec<Home>> {
+    let mut overrides = Overrides(args.set.clone());
+    let mut app_state = "{}".to_owned();
+    if args.app == Some(App::Ledger) {
+        overrides.0.push(("proxy_app".to_owned(), "ledger".to_owned()));
+        app_state = format!("{:#}", apps::ledger::development::app_state());
+    }
     let plan = Plan {
         folder: args.dir.clone(),
         own: Count { validators: args.validators.unwrap_or(VALIDATORS), full_nodes: 0 },
         cometbft: Count::default(),
         base_port: args.base_port.unwrap_or(BASE_PORT),
         chain_id: init::random_chain_id()?,
-        overrides: Overrides(args.set.clone()),
+        overrides,
+        app_state,
     };
     plan.make()
 }
@@ -117,6 +136,11 @@ fn check_same(args: &Args, homes: &[Home]) -> anyhow::Result<()> {
             return Err(complain("--base-port", problem).into());
         }
         (_, _) => {}
+    }
+    let config = first.load_config()?.config;
+    if args.app.is_some_and(|app| (app == App::Ledger) != (config.proxy_app == "ledger")) {
+        let problem = format!("the network in {folder} runs {}", config.proxy_app);
+        return Err(complain("--app", problem).into());
     }
     if !args.set.is_empty() {
         let problem = format!("the network in {folder} has its config already");

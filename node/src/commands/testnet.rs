@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use serde_json::json;
-use types::ChainId;
+use types::{ChainId, Genesis};
 
 use super::init;
 use crate::cli::Surroundings;
@@ -92,6 +92,8 @@ pub struct Plan {
     pub chain_id: ChainId,
     /// Values over those of every config.
     pub overrides: Overrides,
+    /// How the application begins, as JSON text.
+    pub app_state: String,
 }
 
 /// Makes the homes and says where they are.
@@ -116,6 +118,7 @@ pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
         base_port: args.base_port,
         chain_id,
         overrides: Overrides(args.set.clone()),
+        app_state: "{}".into(),
     };
     let homes = plan.make()?;
     if around.json {
@@ -215,7 +218,8 @@ impl Plan {
             .collect();
         let voters = keys.iter().zip(&configs).take(self.validators());
         let voters = voters.map(|(keys, config)| (keys.validator, config.moniker.clone()));
-        let genesis = init::genesis(self.chain_id.clone(), voters.collect()).to_json();
+        let genesis = init::genesis(self.chain_id.clone(), voters.collect());
+        let genesis = Genesis { app_state: self.app_state.clone(), ..genesis }.to_json();
         for (index, (home, config)) in homes.iter().zip(&mut configs).enumerate() {
             let others = peers.iter().enumerate().filter(|(other, _)| *other != index);
             let others: Vec<&Peer> = others.map(|(_, peer)| peer).collect();

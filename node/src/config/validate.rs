@@ -42,7 +42,7 @@ impl Config {
     fn check_choices(&self) -> Result<(), Fault> {
         let choices: [(&'static str, &str, &[&str]); 5] = [
             ("log_format", &self.log_format, &["plain", "json"]),
-            ("proxy_app", &self.proxy_app, &["kvstore", "persistent_kvstore"]),
+            ("proxy_app", &self.proxy_app, &["kvstore", "persistent_kvstore", "ledger"]),
             ("mempool.type", &self.mempool.kind, &["flood", "nop"]),
             ("blocksync.version", &self.blocksync.version, &["v0"]),
             ("tx_index.indexer", &self.tx_index.indexer, &["kv", "null"]),
