@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::application::Application;
 use crate::local::LocalClient;
+use crate::remote::{RemoteApplication, Transport};
 use crate::timings::Timings;
 
 /// One connection to the application. It is called as the application itself. Cloning shares the
@@ -13,6 +14,8 @@ use crate::timings::Timings;
 pub enum Client {
     /// In this process.
     Local(LocalClient),
+    /// Elsewhere; a stub of it is in this process.
+    Remote(LocalClient),
 }
 
 impl Deref for Client {
@@ -20,7 +23,7 @@ impl Deref for Client {
 
     fn deref(&self) -> &Self::Target {
         match self {
-            Client::Local(client) => client,
+            Client::Local(client) | Client::Remote(client) => client,
         }
     }
 }
@@ -48,5 +51,21 @@ impl Connections {
             query: client.clone(),
             snapshot: client,
         }
+    }
+
+    /// Connections to an application elsewhere: what `open` gives for the name of each, timed
+    /// together.
+    pub fn remote<T: Transport>(
+        timings: &Arc<Timings>,
+        mut open: impl FnMut(&'static str) -> Arc<T>,
+    ) -> Self {
+        let mut client = |name| {
+            let stub = Arc::new(RemoteApplication::new(open(name)));
+            Client::Remote(LocalClient::new(stub, Arc::clone(timings)))
+        };
+        // In the order in which the reference opens them.
+        let (query, snapshot) = (client("query"), client("snapshot"));
+        let (mempool, consensus) = (client("mempool"), client("consensus"));
+        Self { consensus, mempool, query, snapshot }
     }
 }

@@ -8,8 +8,8 @@ use clap::builder::{BoolValueParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{
-    completions, dev, generate, init, load, localnet, query, reset, show, simulate, start, status,
-    testnet, tx, version,
+    app, completions, dev, generate, init, load, localnet, query, reset, show, simulate, start,
+    status, testnet, tx, version,
 };
 use crate::home::Home;
 
@@ -80,6 +80,8 @@ pub enum Command {
     Simulate(Box<simulate::Args>),
     /// Run one validator on a ready-made chain, for development. Its key is public: insecure.
     Dev(Box<dev::Args>),
+    /// Serve an application to a node of any make, over ABCI.
+    App(app::Args),
     /// Ask a running node how it is.
     Status(status::Args),
     /// Make and send transactions.
@@ -145,6 +147,7 @@ fn carry_out(cli: Cli) -> anyhow::Result<()> {
         Command::Localnet(args) => localnet::run(&around, &args),
         Command::Simulate(args) => simulate::run(&around, &args),
         Command::Dev(args) => dev::run(&around, &args),
+        Command::App(args) => app::run(&around, &args),
         Command::Status(args) => status::run(&around, &args),
         Command::Tx(args) => tx::run(&around, &args),
         Command::Load(args) => load::run(&around, &args),
@@ -203,6 +206,7 @@ mod tests {
             "lockstep localnet -n 4 --dir d --base-port 26656 --fresh",
             "lockstep show-node-id --libp2p --home /nowhere --json",
             "lockstep version -v",
+            "lockstep app serve kvstore --abci unix:///tmp/app.sock --dir d",
             "lockstep simulate --seed 7 --heights 9 --validators 4 --byzantine 1 --faults crash",
             "lockstep simulate --seeds 0..9 --jobs 2 --network wan --within 60 --json",
             "lockstep load --endpoints ws://a:1/websocket,http://b:2 --connections 9 --rate 0",

@@ -4,6 +4,7 @@ pub mod init;
 pub mod start;
 pub mod testnet;
 
+pub mod app;
 pub mod dev;
 pub mod localnet;
 

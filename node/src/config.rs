@@ -34,8 +34,11 @@ use sections::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
-    /// `kvstore`, the application inside this program.
+    /// `kvstore`, the application inside this program; or where another listens, `tcp://` or
+    /// `unix://`.
     pub proxy_app: String,
+    /// How an application outside is spoken to: `socket` or `grpc`.
+    pub abci: String,
     /// The node's name, for people.
     pub moniker: String,
     /// Folder of the store.
@@ -78,6 +81,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             proxy_app: "kvstore".into(),
+            abci: "socket".into(),
             moniker: "anonymous".into(),
             db_dir: "data".into(),
             log_level: "info".into(),

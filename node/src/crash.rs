@@ -1,11 +1,13 @@
 //! Places where a test can make the process die, between any two rows of the durability contract.
 //!
 //! `LOCKSTEP_CRASH_AT=NAME[:COUNT]` aborts at the COUNT-th passing (the first if not said) of the
-//! named [`Point`], as a power cut would: no destructor runs, nothing is flushed.
+//! named [`Point`], as a power cut would: no destructor runs, nothing is flushed. In an application
+//! that we serve the places are `before-CALL` and `after-CALL`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use abci::{ApplicationError, Call, Watcher};
 use execution::{Point, Stopped, Watch};
 
 /// The environment variable that names the place.
@@ -19,13 +21,32 @@ struct Armed {
 
 /// Dies here if the environment says so.
 pub fn point(point: Point) {
+    place(|name| name == point.name());
+}
+
+/// Dies if the environment means the place that is passed.
+fn place(is_meant: impl Fn(&str) -> bool) {
     static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
     let Some(armed) = ARMED.get_or_init(read) else { return };
-    if armed.point == point.name()
-        && armed.passed.fetch_add(1, Ordering::Relaxed) + 1 == armed.count
-    {
-        tracing::error!(%point, "crash point reached");
+    if is_meant(&armed.point) && armed.passed.fetch_add(1, Ordering::Relaxed) + 1 == armed.count {
+        tracing::error!(point = armed.point, "crash point reached");
         std::process::abort();
+    }
+}
+
+/// Watches the calls to an application that we serve.
+pub struct Calls;
+
+impl Watcher for Calls {
+    fn watch<T>(
+        &self,
+        call: Call,
+        ask: impl FnOnce() -> Result<T, ApplicationError>,
+    ) -> Result<T, ApplicationError> {
+        place(|name| name.strip_prefix("before-") == Some(call.name()));
+        let answer = ask();
+        place(|name| name.strip_prefix("after-") == Some(call.name()));
+        answer
     }
 }
 

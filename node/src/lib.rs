@@ -13,6 +13,7 @@ pub mod node;
 
 pub mod admission;
 pub mod alarms;
+pub mod application;
 pub mod backend;
 pub mod driver;
 pub mod events;

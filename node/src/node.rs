@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use abci::{Application, Connections, Timings};
-use anyhow::{Context, Result, anyhow, bail};
+use abci::{Connections, Timings};
+use anyhow::{Context, Result, anyhow};
 use consensus::Replica;
 use execution::handshake::{self, P2P_VERSION};
 use execution::start::{check_signed, first_keyring};
 use execution::{SharedMemory, Watch};
 use mempool::Mempool;
 use storage::{ChainIdentity, Store};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc;
 use types::block::BLOCK_VERSION;
 use types::{ChainState, Genesis};
 
 use crate::admission::{Admission, Bell};
+use crate::application::{self, Lifeline};
 use crate::backend::{self, NodeBackend};
 use crate::complaint::Complaint;
 use crate::config::Config;
@@ -58,9 +59,9 @@ pub struct Options {
 /// Why it could not start, or had to stop: one line.
 pub fn run(options: &Options) -> Result<()> {
     let _lock = options.home.lock()?;
-    let prepared = prepare(options)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let network = runtime("network", (cores / 2).clamp(1, 4))?;
+    let prepared = prepare(options, network.handle())?;
     let rpc = runtime("rpc", RPC_THREADS)?;
     let outcome = network.block_on(live(options, prepared, &rpc));
     // What still runs (a slow client, a read for a peer) is not waited for.
@@ -83,13 +84,14 @@ struct Prepared {
     genesis: Arc<Genesis>,
     store: Store,
     application: Connections,
+    lifeline: Option<Lifeline>,
     timings: Arc<Timings>,
     state: Arc<ChainState>,
     signer: Option<Signer>,
     node_key: NodeKey,
 }
 
-fn prepare(options: &Options) -> Result<Prepared> {
+fn prepare(options: &Options, runtime: &Handle) -> Result<Prepared> {
     let (home, config) = (&options.home, &options.config);
     let genesis = load_genesis(&home.genesis_file(config), options.genesis_hash)?;
     let node_key = NodeKey::load(&home.node_key_file(config))?;
@@ -101,14 +103,14 @@ fn prepare(options: &Options) -> Result<Prepared> {
     let signed = signer.as_ref().and_then(Signer::last_signed).map(|(height, ..)| height);
     check_signed(&store, &genesis, signed)?;
     let timings = Arc::new(Timings::default());
-    let application = open_application(home, config)?;
-    let application = Connections::local(application, Arc::clone(&timings));
+    let (application, lifeline) = application::open(home, config, &timings, runtime)?;
     let state =
         Arc::new(handshake::run(&*application.consensus, &store, &genesis, &crash::Crashes)?);
     Ok(Prepared {
         genesis: Arc::new(genesis),
         store,
         application,
+        lifeline,
         timings,
         state,
         signer,
@@ -125,20 +127,6 @@ fn open_signer(options: &Options) -> Result<Option<Signer>> {
     }
     let state = home.validator_state_file(config);
     Ok(Some(Signer::open(&key, &state, options.missing_state)?))
-}
-
-fn open_application(home: &Home, config: &Config) -> Result<Arc<dyn Application>> {
-    match config.proxy_app.as_str() {
-        "kvstore" | "persistent_kvstore" => {
-            let folder = home.db_dir(config);
-            Ok(Arc::new(apps::KvStore::open(&folder.join("kvstore"))?))
-        }
-        "ledger" => Ok(Arc::new(apps::ledger::open(&home.db_dir(config).join("ledger"))?)),
-        other => bail!(
-            "config.toml: proxy_app = \"{other}\" is not supported yet; this release runs the \
-             applications \"kvstore\", \"persistent_kvstore\" and \"ledger\" in process"
-        ),
-    }
 }
 
 fn open_network(
@@ -255,7 +243,7 @@ impl World {
         let World { network, network_events, admission, events, queues, indexer } = self;
         let Queues { inputs: (answers, inputs), questions: (asked, questions), work: (_, work) } =
             queues;
-        let Prepared { store, application, state, signer, .. } = prepared;
+        let Prepared { store, application, lifeline, state, signer, .. } = prepared;
         let keyring = SharedKeyring::new(first_keyring(&state));
         let memory = SharedMemory::default();
         let address = signer.as_ref().map(|signer| signer.public_key().address());
@@ -294,7 +282,7 @@ impl World {
             answers,
             runtime: tokio::runtime::Handle::current(),
         };
-        Table { driver, executor, verifier, admission, work, indexer }
+        Table { driver, executor, verifier, admission, work, indexer, lifeline }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | verifier | what peers said and nobody has checked yet |
 //! | admission | gossip and rechecks of pending transactions |
 //! | indexer | writes to the index |
+//! | application | nothing; waits for the end of an application outside |
 //!
 //! The network and the RPC have runtimes of their own.
 
@@ -16,16 +17,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use anyhow::{Context, Result};
 use consensus::Question;
 use execution::admission::QUEUE_MAX;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Sender, WeakSender};
 
 use crate::admission::{Admission, Work};
+use crate::application::Lifeline;
 use crate::driver::{Driver, Event};
 use crate::executor::Executor;
 use crate::indexer::Indexer;
 use crate::verifier::Verifier;
 
 /// How many threads there are.
-pub const COUNT: usize = 5;
+pub const COUNT: usize = 6;
 /// Most inputs waiting for the replica. Whoever brings more waits.
 const INPUTS_MAX: usize = 8192;
 /// Most questions waiting for the application.
@@ -72,6 +74,8 @@ pub struct Table {
     pub work: Receiver<Work>,
     /// Follows the executed blocks; none if nothing is indexed.
     pub indexer: Option<Indexer>,
+    /// Tells when an application outside is gone.
+    pub lifeline: Option<Lifeline>,
 }
 
 impl Table {
@@ -80,7 +84,10 @@ impl Table {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(self, ended: &Sender<Result<()>>) -> Result<()> {
-        let Table { driver, executor, verifier, admission, work, indexer } = self;
+        let Table { driver, executor, verifier, admission, work, indexer, lifeline } = self;
+        if let Some(lifeline) = lifeline {
+            watch(lifeline, ended.downgrade())?;
+        }
         if let Some(indexer) = indexer {
             spawn("indexer", ended, move || indexer.run())?;
         }
@@ -95,6 +102,18 @@ impl Table {
             Ok(())
         })
     }
+}
+
+/// Whoever stops the node does not wait for this thread: it waits for the application.
+fn watch(lifeline: Lifeline, ended: WeakSender<Result<()>>) -> Result<()> {
+    let body = move || {
+        let lost = lifeline();
+        if let Some(ended) = ended.upgrade() {
+            drop(ended.blocking_send(Err(lost.into())));
+        }
+    };
+    let thread = std::thread::Builder::new().name("application".to_owned());
+    thread.spawn(body).map(drop).context("the application thread could not be started")
 }
 
 fn spawn(

@@ -47,8 +47,13 @@ const IMPORTS: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries that one crate alone may know.
-const KNOWN_BY_ONE: [(&str, &str); 4] =
-    [("rocksdb", "storage"), ("libp2p", "p2p"), ("libp2p-stream", "p2p"), ("axum", "rpc")];
+const KNOWN_BY_ONE: [(&str, &str); 5] = [
+    ("rocksdb", "storage"),
+    ("libp2p", "p2p"),
+    ("libp2p-stream", "p2p"),
+    ("axum", "rpc"),
+    ("tonic", "abci"),
+];
 
 /// Crates in which nothing may wait, draw a random number, or depend on hash order; their
 /// `clippy.toml` makes it an error, and these libraries would bring it in.
@@ -69,12 +74,14 @@ const BANNED: [&str; 13] = [
 const BANNED_SUFFIXES: [&str; 2] = ["info", "data"];
 /// Names that are given: ABCI's calls and messages, the RPC's methods, fields of the protocol, and
 /// a method of libp2p.
-const GIVEN_NAMES: [&str; 9] = [
+const GIVEN_NAMES: [&str; 11] = [
     "process_proposal",
     "CommitInfo",
     "ExtendedCommitInfo",
     "ProcessProposal",
     "abci_info",
+    "encode_info",
+    "decode_info",
     "net_info",
     "node_info",
     "common_height",

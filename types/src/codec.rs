@@ -10,7 +10,7 @@ mod limit;
 mod message;
 mod outcome;
 mod params;
-mod scalar;
+pub mod scalar;
 mod state;
 mod validator;
 mod vote;
@@ -22,8 +22,8 @@ pub use block::{
 };
 pub use evidence::{decode_evidence, encode_evidence};
 pub use message::{decode_message, encode_message};
-pub use outcome::{decode_outcome, decode_tx_result, encode_outcome};
-pub use params::{decode_params, encode_params};
+pub use outcome::{decode_outcome, decode_result, decode_tx_result, encode_outcome, encode_result};
+pub use params::{decode_params, decode_params_update, encode_params, encode_params_update};
 pub use state::{decode_chain_state, encode_chain_state};
 pub use validator::{decode_validator_set, encode_validator_set};
 pub use vote::{

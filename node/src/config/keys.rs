@@ -7,12 +7,11 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys of the reference that are accepted but change nothing here. One that ends in a dot stands
 /// for a whole table.
-pub const WITHOUT_MEANING: [&str; 62] = [
+pub const WITHOUT_MEANING: [&str; 61] = [
     // There is one store, one way of peers to find each other, and no filter by the application.
     "version",
     "home",
     "db_backend",
-    "abci",
     "filter_peers",
     "event_bus_buffer_capacity",
     "rpc.cors_allowed_methods",

@@ -318,6 +318,10 @@ pub struct Lockstep {
     /// How long a requested block may take before another peer is asked.
     #[serde(with = "duration")]
     pub catch_up_timeout: Duration,
+    /// How long an application outside may take over an answer before the node stops; 0 is for
+    /// ever.
+    #[serde(with = "duration")]
+    pub abci_timeout: Duration,
     /// Most rows of the index that one search may read.
     pub search_rows_max: usize,
     /// How many blocks stay in the index; 0 is as many as in the store.
@@ -333,6 +337,7 @@ impl Default for Lockstep {
             gossip_interval: timeouts.gossip,
             relay_delay: timeouts.relay,
             catch_up_timeout: timeouts.catch_up,
+            abci_timeout: Duration::from_secs(600),
             search_rows_max: 100_000,
             index_retain_blocks: 0,
         }

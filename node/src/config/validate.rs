@@ -1,7 +1,7 @@
 //! Which values config.toml may hold.
 
 use super::{Config, Rpc, listen};
-use crate::logging;
+use crate::{application, logging};
 
 /// A value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ impl Config {
     /// The first that cannot be used.
     pub fn validate(&self) -> Result<(), Fault> {
         self.check_choices()?;
+        self.check_application()?;
         self.check_addresses()?;
         self.check_unsupported()?;
         self.check_tls()?;
@@ -42,7 +43,7 @@ impl Config {
     fn check_choices(&self) -> Result<(), Fault> {
         let choices: [(&'static str, &str, &[&str]); 5] = [
             ("log_format", &self.log_format, &["plain", "json"]),
-            ("proxy_app", &self.proxy_app, &["kvstore", "persistent_kvstore", "ledger"]),
+            ("abci", &self.abci, &["socket", "grpc"]),
             ("mempool.type", &self.mempool.kind, &["flood", "nop"]),
             ("blocksync.version", &self.blocksync.version, &["v0"]),
             ("tx_index.indexer", &self.tx_index.indexer, &["kv", "null"]),
@@ -54,6 +55,19 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Either an application of ours, or where another listens.
+    fn check_application(&self) -> Result<(), Fault> {
+        if application::IN_PROCESS.contains(&self.proxy_app.as_str()) {
+            return Ok(());
+        }
+        let parsed = self.proxy_app.parse::<abci::Endpoint>();
+        parsed.map(drop).map_err(|error| {
+            let remedy =
+                format!("or one of the built-in ones, {}", quoted(&application::IN_PROCESS));
+            Fault::new("proxy_app", error.to_string(), remedy)
+        })
     }
 
     fn check_addresses(&self) -> Result<(), Fault> {

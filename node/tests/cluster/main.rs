@@ -10,6 +10,7 @@ mod patience;
 mod ports;
 
 mod advisories;
+mod applications;
 mod crash;
 mod evidence;
 mod faults;

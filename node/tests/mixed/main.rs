@@ -14,6 +14,7 @@ mod ports;
 mod proxy;
 mod strangers;
 
+mod applications;
 mod faults;
 mod figures;
 mod light;
@@ -30,7 +31,7 @@ use std::time::Instant;
 type Case = (&'static str, fn());
 
 /// In the order of the issue that asked for them.
-const CASES: [Case; 22] = [
+const CASES: [Case; 24] = [
     ("one_lockstep_and_three_cometbft_validators", shapes::one_and_three),
     ("two_and_two_validators", shapes::two_and_two),
     ("three_lockstep_and_one_cometbft_validator", shapes::three_and_one),
@@ -52,8 +53,13 @@ const CASES: [Case; 22] = [
     ("message_loss_and_timeouts_are_survived_together", loss::survived_together),
     ("a_cometbft_of_another_chain_is_refused", strangers::of_another_chain),
     ("a_cometbft_without_libp2p_is_refused", strangers::without_libp2p),
+    ("applications_each_on_the_others", applications::each_on_the_others),
+    ("applications_told_alike_by_abci_cli", applications::told_alike_by_abci_cli),
     ("figures", figures::measured),
 ];
+
+/// Cases whose names begin so need the reference's `abci-cli` as well.
+const NEED_ABCI_CLI: &str = "applications_";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,7 +70,7 @@ fn main() -> ExitCode {
         cases.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    let Some(version) = peer_version() else {
+    let Some(version) = version_of("cometbft") else {
         println!(
             "0 passed, {} skipped: there is no `cometbft` on the PATH; docs/INTEROP.md says how \
              to install it",
@@ -72,6 +78,12 @@ fn main() -> ExitCode {
         );
         return ExitCode::SUCCESS;
     };
+    let lacks_tool = version_of("abci-cli").is_none();
+    let (skipped, cases): (Vec<&Case>, Vec<&Case>) =
+        cases.into_iter().partition(|(name, _)| lacks_tool && name.starts_with(NEED_ABCI_CLI));
+    if !skipped.is_empty() {
+        println!("{} skipped: there is no `abci-cli` on the PATH", skipped.len());
+    }
     println!("running {} tests beside CometBFT {version}", cases.len());
     let failed: Vec<&str> =
         cases.iter().filter(|case| !passes(case)).map(|(name, _)| *name).collect();
@@ -88,7 +100,7 @@ fn passes((name, case): &Case) -> bool {
     passed
 }
 
-fn peer_version() -> Option<String> {
-    let output = Command::new("cometbft").arg("version").output().ok()?;
+fn version_of(program: &str) -> Option<String> {
+    let output = Command::new(program).arg("version").output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -123,6 +123,15 @@ impl Network {
         &self.nodes[index].home
     }
 
+    /// Gives a key at the top of a node's config.toml another text.
+    pub fn configure(&self, index: usize, key: &str, text: &str) {
+        let file = self.home(index).join("config/config.toml");
+        let config = fs::read_to_string(&file).expect("testnet made it");
+        let line = config.lines().find(|line| line.starts_with(&format!("{key} = ")));
+        let changed = config.replacen(line.expect("it is there"), &format!("{key} = {text:?}"), 1);
+        fs::write(&file, changed).expect("the home is writable");
+    }
+
     /// A folder for what a test needs besides.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -70,6 +70,20 @@ pub fn decode_tx_result(outcome: &[u8], index: u32) -> Result<Option<TxResult>, 
     Ok(None)
 }
 
+/// The bytes of what became of one transaction. spec: `ExecTxResult`, and `ResponseCheckTx`, which
+/// has the same fields.
+pub fn encode_result(result: &TxResult) -> Bytes {
+    tx_result_to_wire(result).encode_to_vec().into()
+}
+
+/// Reads what became of one transaction.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_result(bytes: &[u8]) -> Result<TxResult, DecodeError> {
+    decoded("result", bytes).map(tx_result_from_wire)
+}
+
 /// The leaf of a result under [`BlockOutcome::results_hash`]: only what all nodes agree on.
 /// spec: `deterministicExecTxResult`.
 pub fn result_leaf(result: &TxResult) -> Vec<u8> {

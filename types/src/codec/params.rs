@@ -27,6 +27,19 @@ pub fn decode_params(bytes: &[u8]) -> Result<ConsensusParams, DecodeError> {
     params_from_wire(decoded("params", bytes)?)
 }
 
+/// The bytes of a change of parameters, as applications write them.
+pub fn encode_params_update(update: &ParamsUpdate) -> Bytes {
+    params_update_to_wire(update).encode_to_vec().into()
+}
+
+/// Reads a change of parameters. Their limits are [`ConsensusParams::validate`]'s.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_params_update(bytes: &[u8]) -> Result<ParamsUpdate, DecodeError> {
+    params_update_from_wire(decoded("params", bytes)?)
+}
+
 /// The bytes under [`ConsensusParams::hash`]. spec: `HashedParams`.
 pub fn hashed_params(params: &ConsensusParams) -> Vec<u8> {
     types::HashedParams {
