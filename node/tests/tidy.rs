@@ -72,9 +72,9 @@ const BANNED: [&str; 13] = [
     "msg", "cfg", "ctx",
 ];
 const BANNED_SUFFIXES: [&str; 2] = ["info", "data"];
-/// Names that are given: ABCI's calls and messages, the RPC's methods, fields of the protocol, and
-/// a method of libp2p.
-const GIVEN_NAMES: [&str; 11] = [
+/// Names that are given: ABCI's calls and messages, the RPC's methods, fields of the protocol,
+/// a method of libp2p, and those of the tree of states (jmt).
+const GIVEN_NAMES: [&str; 14] = [
     "process_proposal",
     "CommitInfo",
     "ExtendedCommitInfo",
@@ -86,6 +86,9 @@ const GIVEN_NAMES: [&str; 11] = [
     "node_info",
     "common_height",
     "protocol_info",
+    "get_node_option",
+    "get_rightmost_leaf",
+    "get_value_option",
 ];
 
 fn root() -> PathBuf {
@@ -225,7 +228,7 @@ impl Reader {
         if text.starts_with("process_") && !GIVEN_NAMES.contains(&text.as_str()) {
             self.broken.push(format!("{}: fn {name}: say what is done", self.file));
         }
-        if text.starts_with("get_") {
+        if text.starts_with("get_") && !GIVEN_NAMES.contains(&text.as_str()) {
             self.broken.push(format!("{}: fn {name}: no get_", self.file));
         }
         self.name(name);

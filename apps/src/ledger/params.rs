@@ -1,8 +1,8 @@
 //! What all nodes must agree on, changed by a vote of the validators by their stake: limits of
 //! blocks and evidence, and the height at which a new version of the software takes over.
 //!
-//! A proposal passes with more than two thirds of the power of the set, and then takes effect at the
-//! end of the block. An upgrade takes effect at its height: software that is too old stops before
+//! A proposal passes with more than two thirds of the power of the set, and takes effect at the end
+//! of that block. An upgrade takes effect at its height: software that is too old stops before
 //! it executes that block, and software that is too new does not execute an earlier one.
 
 mod description;
