@@ -6,15 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use abci::grpc::{Bell, GrpcConnection};
-use abci::{ConnectionLost, Connections, Endpoint, SocketConnection, Timings};
+use abci::{Application, ConnectionLost, Connections, Endpoint, SocketConnection, Timings};
 use anyhow::Result;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::home::Home;
 
-/// The names of the applications that are built in; CometBFT's for the same one.
-pub const IN_PROCESS: [&str; 2] = ["kvstore", "persistent_kvstore"];
+/// The names of the applications that are built in; the first two are CometBFT's for the same one.
+pub const IN_PROCESS: [&str; 3] = ["kvstore", "persistent_kvstore", LEDGER];
+/// Proof-of-stake.
+pub const LEDGER: &str = "ledger";
 
 /// Pause between two attempts to reach an application that does not listen yet.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -36,8 +38,12 @@ pub fn open(
     runtime: &Handle,
 ) -> Result<(Connections, Option<Lifeline>)> {
     if IN_PROCESS.contains(&config.proxy_app.as_str()) {
-        let application = apps::KvStore::open(&home.db_dir(config).join("kvstore"))?;
-        return Ok((Connections::local(Arc::new(application), Arc::clone(timings)), None));
+        let folder = home.db_dir(config);
+        let application: Arc<dyn Application> = match config.proxy_app.as_str() {
+            LEDGER => Arc::new(apps::ledger::open(&folder.join(LEDGER))?),
+            _ => Arc::new(apps::KvStore::open(&folder.join("kvstore"))?),
+        };
+        return Ok((Connections::local(application, Arc::clone(timings)), None));
     }
     let endpoint: Endpoint = config.proxy_app.parse()?;
     let limit = Some(config.lockstep.abci_timeout).filter(|limit| !limit.is_zero());

@@ -9,6 +9,7 @@ pub mod dev;
 pub mod localnet;
 
 pub mod load;
+pub mod modules;
 pub mod query;
 pub mod status;
 pub mod tx;

@@ -95,6 +95,7 @@ impl Localnet {
             base_port: free_ports(plan.validators)?,
             chain_id: ChainId::new("bench-chain").expect("a good name"),
             overrides: Overrides(settings.collect()),
+            app: testnet::App::Kvstore,
         }
         .make()?;
         let mut line = plan.delay.map(DelayLine::new);

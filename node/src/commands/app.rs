@@ -1,5 +1,7 @@
 //! `lockstep app`: applications of ours, for nodes of any make.
 
+mod new;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,6 +29,8 @@ pub struct Args {
 enum Command {
     /// Serve an application until it is told to stop (SIGINT or SIGTERM).
     Serve(ServeArgs),
+    /// Write a small application crate in Rust, with a test of it.
+    New(new::Args),
 }
 
 /// Arguments of `lockstep app serve`.
@@ -120,6 +124,7 @@ impl Server {
 pub fn run(around: &Surroundings, args: &Args) -> Result<()> {
     match &args.command {
         Command::Serve(args) => serve(around, args),
+        Command::New(args) => new::run(args),
     }
 }
 

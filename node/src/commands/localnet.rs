@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::testnet::{Count, Plan, home_of};
+use super::testnet::{App, Count, Plan, home_of};
 use super::{init, reset};
 use crate::cli::Surroundings;
 use crate::client::wait_for;
@@ -43,6 +43,9 @@ pub struct Args {
     /// Delete the network that is there and make a new one.
     #[arg(long)]
     fresh: bool,
+    /// What a new network runs [default: kvstore].
+    #[arg(long, value_enum, value_name = "NAME")]
+    app: Option<App>,
     /// Another value for a key of every node's config.toml in a new network.
     #[arg(long, value_name = "KEY=VALUE", value_parser = Overrides::pair)]
     set: Vec<(String, String)>,
@@ -92,6 +95,7 @@ fn make(args: &Args) -> anyhow::Result<Vec<Home>> {
         base_port: args.base_port.unwrap_or(BASE_PORT),
         chain_id: init::random_chain_id()?,
         overrides: Overrides(args.set.clone()),
+        app: args.app.unwrap_or_default(),
     };
     plan.make()
 }
@@ -117,6 +121,11 @@ fn check_same(args: &Args, homes: &[Home]) -> anyhow::Result<()> {
             return Err(complain("--base-port", problem).into());
         }
         (_, _) => {}
+    }
+    let config = first.load_config()?.config;
+    if args.app.is_some_and(|app| app.proxy_app() != config.proxy_app) {
+        let problem = format!("the network in {folder} runs {}", config.proxy_app);
+        return Err(complain("--app", problem).into());
     }
     if !args.set.is_empty() {
         let problem = format!("the network in {folder} has its config already");

@@ -1,5 +1,7 @@
 //! `lockstep query`: what the application holds under a key.
 
+mod module;
+
 use anyhow::bail;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,8 +13,10 @@ use crate::client::{NodeArg, wait_for};
 /// Arguments of `lockstep query`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The key, as text.
-    key: String,
+    /// The key, as text; or a module of the ledger, a question and its parameters, such as
+    /// `bank balance alice coin`.
+    #[arg(required = true, value_name = "KEY|MODULE QUESTION [PARAMETER]...")]
+    words: Vec<String>,
     /// The key is hex.
     #[arg(long)]
     hex: bool,
@@ -35,7 +39,15 @@ pub struct Args {
 /// If the node does not answer, or the application refuses the question.
 pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     let client = args.node.client(around)?;
-    let key = if args.hex { args.key.clone() } else { hex::encode(&args.key) };
+    let key = match &args.words[..] {
+        [key] => key,
+        [module, question, parameters @ ..] => {
+            let asked = module::Asked { module, question, parameters };
+            return module::run(around, &client, &asked, (args.height, args.prove));
+        }
+        [] => bail!("say which key, or which question of a module"),
+    };
+    let key = if args.hex { key.clone() } else { hex::encode(key) };
     let params = json!({
         "path": args.path,
         "data": key,
@@ -55,7 +67,7 @@ pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     }
     match response["value"].as_str().map(|text| BASE64.decode(text)) {
         Some(Ok(value)) if !value.is_empty() => println!("{}", String::from_utf8_lossy(&value)),
-        Some(_) | None => bail!("the application has no value for {:?} ({log})", args.key),
+        Some(_) | None => bail!("the application has no value for {:?} ({log})", args.words[0]),
     }
     Ok(())
 }

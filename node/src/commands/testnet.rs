@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use serde_json::json;
-use types::ChainId;
+use types::{ChainId, Genesis};
 
 use super::init;
 use crate::cli::Surroundings;
@@ -13,7 +13,10 @@ use crate::config::Config;
 use crate::config::overrides::Overrides;
 use crate::home::Home;
 
+mod app;
 mod cometbft;
+
+pub use app::App;
 
 /// Ports between one node's and the next one's.
 const PORTS_EACH: u16 = 10;
@@ -49,6 +52,9 @@ pub struct Args {
     /// The chain's name [default: test-chain- and six letters].
     #[arg(long, alias = "chain_id")]
     chain_id: Option<String>,
+    /// What the network runs [default: kvstore].
+    #[arg(long, value_enum, value_name = "NAME", default_value_t, hide_default_value = true)]
+    app: App,
     /// Another value for a key of every node's config.toml; can be given many times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = Overrides::pair)]
     set: Vec<(String, String)>,
@@ -92,6 +98,8 @@ pub struct Plan {
     pub chain_id: ChainId,
     /// Values over those of every config.
     pub overrides: Overrides,
+    /// What it runs.
+    pub app: App,
 }
 
 /// Makes the homes and says where they are.
@@ -116,6 +124,7 @@ pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
         base_port: args.base_port,
         chain_id,
         overrides: Overrides(args.set.clone()),
+        app: args.app,
     };
     let homes = plan.make()?;
     if around.json {
@@ -160,6 +169,11 @@ impl Plan {
     pub fn make(&self) -> anyhow::Result<Vec<Home>> {
         let validators = self.validators();
         ensure!(0 < validators, "--v: a network needs a validator; give at least 1");
+        ensure!(
+            self.app == App::Kvstore || self.cometbft == Count::default(),
+            "--app: only ours run {}; leave --peer-config out",
+            self.app.proxy_app(),
+        );
         let nodes = self.kinds().len();
         let fits = nodes <= usize::from(NODES_MAX);
         ensure!(fits, "--v: {nodes} nodes are too many; {NODES_MAX} is the limit");
@@ -215,7 +229,8 @@ impl Plan {
             .collect();
         let voters = keys.iter().zip(&configs).take(self.validators());
         let voters = voters.map(|(keys, config)| (keys.validator, config.moniker.clone()));
-        let genesis = init::genesis(self.chain_id.clone(), voters.collect()).to_json();
+        let genesis = init::genesis(self.chain_id.clone(), voters.collect());
+        let genesis = Genesis { app_state: self.app.app_state(), ..genesis }.to_json();
         for (index, (home, config)) in homes.iter().zip(&mut configs).enumerate() {
             let others = peers.iter().enumerate().filter(|(other, _)| *other != index);
             let others: Vec<&Peer> = others.map(|(_, peer)| peer).collect();
@@ -235,7 +250,11 @@ impl Plan {
 
     fn config(&self, index: u16) -> Result<Config, Complaint> {
         let port = self.port(index);
-        let mut config = Config { moniker: format!("node{index}"), ..Config::default() };
+        let mut config = Config {
+            moniker: format!("node{index}"),
+            proxy_app: self.app.proxy_app().to_owned(),
+            ..Config::default()
+        };
         config.p2p.laddr = format!("tcp://127.0.0.1:{port}");
         config.rpc.laddr = format!("tcp://127.0.0.1:{}", port + 1);
         config.instrumentation.prometheus = true;

@@ -1,5 +1,7 @@
 //! `lockstep tx`: transactions.
 
+mod module;
+
 use std::fmt::Display;
 
 use anyhow::bail;
@@ -9,7 +11,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::cli::Surroundings;
-use crate::client::{NodeArg, wait_for};
+use crate::client::{Client, NodeArg, wait_for};
 use crate::complaint::Complaint;
 
 /// Arguments of `lockstep tx`.
@@ -23,6 +25,9 @@ pub struct Args {
 enum Command {
     /// Send a transaction to a node.
     Send(SendArgs),
+    /// Send a message to a module of the ledger: `lockstep tx bank send bob coin 5 --from alice`.
+    #[command(external_subcommand)]
+    Module(Vec<String>),
 }
 
 /// Arguments of `lockstep tx send`.
@@ -33,6 +38,15 @@ struct SendArgs {
     /// How the transaction is written.
     #[arg(long, value_enum, default_value_t = Encoding::Plain)]
     encoding: Encoding,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    node: NodeArg,
+}
+
+/// How long to wait.
+#[derive(Debug, clap::Args)]
+struct Waiting {
     /// Wait until it is in a block (the default).
     #[arg(long, group = "wait")]
     commit: bool,
@@ -42,8 +56,6 @@ struct SendArgs {
     /// Do not wait.
     #[arg(long = "async", group = "wait")]
     without_waiting: bool,
-    #[command(flatten)]
-    node: NodeArg,
 }
 
 /// How bytes are written as text.
@@ -64,6 +76,7 @@ enum Encoding {
 pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     match &args.command {
         Command::Send(args) => send(around, args),
+        Command::Module(words) => module::run(around, words),
     }
 }
 
@@ -73,12 +86,21 @@ fn send(around: &Surroundings, args: &SendArgs) -> anyhow::Result<()> {
         Encoding::Hex => hex::decode(args.tx.trim_start_matches("0x")).map_err(misread)?,
         Encoding::Base64 => BASE64.decode(&args.tx).map_err(misread)?,
     };
-    let method = match (args.sync, args.without_waiting) {
+    broadcast(around, &args.node.client(around)?, &tx, &args.waiting)
+}
+
+/// Sends a transaction, waits as long as was said, and says what came of it.
+fn broadcast(
+    around: &Surroundings,
+    client: &Client,
+    tx: &[u8],
+    waiting: &Waiting,
+) -> anyhow::Result<()> {
+    let method = match (waiting.sync, waiting.without_waiting) {
         (true, _) => "broadcast_tx_sync",
         (_, true) => "broadcast_tx_async",
         (false, false) => "broadcast_tx_commit",
     };
-    let client = args.node.client(around)?;
     let answer = wait_for(client.call(method, json!({ "tx": BASE64.encode(tx) })))?;
     if around.json {
         println!("{answer:#}");

@@ -11,7 +11,7 @@ use crate::complaint::Complaint;
 /// Flags that the reference has too; the others are not shown in the help.
 const SHOWN: [(&str, &str); 16] = [
     ("moniker", "The node's name, for people"),
-    ("proxy_app", "The application: kvstore, tcp://host:port or unix:///path"),
+    ("proxy_app", "The application: kvstore, ledger, tcp://host:port or unix:///path"),
     ("log_level", "A level, or levels by module: consensus:debug,p2p:none,*:info"),
     ("log_format", "plain or json"),
     ("db_dir", "Folder of the store"),

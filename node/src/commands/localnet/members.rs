@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::application::LEDGER;
 use crate::client::Client;
 use crate::config::{Config, listen};
 use crate::home::Home;
@@ -31,6 +32,7 @@ struct Member {
     /// The height it first told.
     first_height: Option<u64>,
     advances: bool,
+    runs_ledger: bool,
 }
 
 /// The nodes that run.
@@ -39,6 +41,18 @@ pub struct Members {
     /// Which have ended, each with its name.
     ended: Vec<String>,
     announced: bool,
+}
+
+/// Names the accounts that have funds, and what can be done with them.
+fn say_accounts(url: &str) {
+    use apps::ledger::development::{NAMES, account};
+    say(format_args!("  accounts with funds, for development: everybody has their keys"));
+    for name in NAMES {
+        let account = account(name).map(|it| it.to_string()).unwrap_or_default();
+        say(format_args!("    {name:6} {account}"));
+    }
+    say(format_args!("  try       lockstep tx --node {url} bank send bob coin 5 --from alice"));
+    say(format_args!("            lockstep query --node {url} bank balance bob coin --prove"));
 }
 
 /// What woke us.
@@ -78,7 +92,8 @@ impl Members {
                 .map_or_else(|| config.rpc.laddr.clone(), |socket| format!("http://{socket}"));
             let home = home.clone();
             let (first_height, advances) = (None, false);
-            members.push(Member { name, home, url, process, first_height, advances });
+            let runs_ledger = config.proxy_app == LEDGER;
+            members.push(Member { name, home, url, process, first_height, advances, runs_ledger });
         }
         Ok(Self { members, ended: Vec::new(), announced: false })
     }
@@ -143,7 +158,13 @@ impl Members {
         }
         if let Some(first) = self.members.first() {
             say(format_args!("  explorer  {}/explorer", first.url));
-            say(format_args!("  try       lockstep tx send hello=world --node {}", first.url));
+            match first.runs_ledger {
+                true => say_accounts(&first.url),
+                false => say(format_args!(
+                    "  try       lockstep tx send hello=world --node {}",
+                    first.url
+                )),
+            }
         }
         say(format_args!("Ctrl-C stops it; the next start continues the chain.\n"));
     }

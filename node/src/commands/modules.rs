@@ -1,0 +1,131 @@
+//! Words of the command line as messages and questions of the ledger's modules, by what the modules
+//! say of themselves.
+
+use anyhow::{anyhow, bail};
+use apps::framework::{Description, Field, Kind};
+use apps::ledger::development;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+
+/// The module of this name.
+///
+/// # Errors
+/// If there is none; says which there are.
+pub fn module_of(name: &str) -> anyhow::Result<Description> {
+    let modules = apps::ledger::router().descriptions();
+    let names: Vec<&str> = modules.iter().map(|it| it.name).collect();
+    let known = names.join(", ");
+    let found = modules.iter().find(|it| it.name == name).copied();
+    found.ok_or_else(|| anyhow!("there is no module {name:?}; there are {known}"))
+}
+
+/// The texts of fields: `name=text` for the field of that name, other words for the fields that are
+/// left, in their order.
+///
+/// # Errors
+/// If a word is too many, or a field has none.
+pub fn texts_of(fields: &[Field], words: &[String]) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let mut texts: Vec<(&Field, Option<String>)> = fields.iter().map(|it| (it, None)).collect();
+    for word in words {
+        let named =
+            word.split_once('=').filter(|(name, _)| fields.iter().any(|it| it.name == *name));
+        let (slot, text) = match named {
+            Some((name, text)) => (texts.iter_mut().find(|it| it.0.name == name), text),
+            None => (texts.iter_mut().find(|it| it.1.is_none()), word.as_str()),
+        };
+        let Some((field, slot)) = slot else { bail!("{word:?} is one word too many") };
+        *slot = Some(resolved(field.kind, text));
+    }
+    let usage = usage(fields);
+    let texts = texts.into_iter().map(|(field, text)| Some((field.name, text?)));
+    texts.collect::<Option<Vec<_>>>().ok_or_else(|| anyhow!("what is needed:{usage}"))
+}
+
+/// Development accounts go by their names.
+fn resolved(kind: Kind, text: &str) -> String {
+    let account = (kind == Kind::Account).then(|| development::account(text)).flatten();
+    account.map_or_else(|| text.to_owned(), |it| it.to_string())
+}
+
+/// What fields there are, one a line.
+pub fn usage(fields: &[Field]) -> String {
+    let line = |it: &Field| format!("\n    {:<22} {} ({:?})", it.name, it.summary, it.kind);
+    if fields.is_empty() { " nothing".to_owned() } else { fields.iter().map(line).collect() }
+}
+
+/// What the application answers to a question.
+pub struct Response {
+    /// The height that it is true for.
+    pub height: u64,
+    /// The key that was looked at.
+    pub key: Vec<u8>,
+    /// What is there; empty if nothing is.
+    pub value: Vec<u8>,
+    /// The proof, if one was wanted.
+    pub proof: Option<Vec<u8>>,
+    /// All of it.
+    pub whole: Value,
+}
+
+/// Asks the application.
+///
+/// # Errors
+/// If the node does not answer, or the application refuses the question.
+pub async fn ask(
+    client: &Client,
+    (path, parameters): (&str, &[u8]),
+    (height, prove): (u64, bool),
+) -> anyhow::Result<Response> {
+    let params = json!({
+        "path": path,
+        "data": hex::encode(parameters),
+        "height": height.to_string(),
+        "prove": prove,
+    });
+    let mut answer = client.call("abci_query", params).await?;
+    let whole = answer["response"].take();
+    let code = whole["code"].as_u64().unwrap_or(0);
+    if code != 0 {
+        let codespace = whole["codespace"].as_str().unwrap_or_default();
+        let log = whole["log"].as_str().unwrap_or_default();
+        bail!("the application refused {path} with code {code} of {codespace}: {log}");
+    }
+    let bytes = |it: &Value| it.as_str().and_then(|text| BASE64.decode(text).ok());
+    Ok(Response {
+        height: whole["height"].as_str().and_then(|it| it.parse().ok()).unwrap_or(0),
+        key: bytes(&whole["key"]).unwrap_or_default(),
+        value: bytes(&whole["value"]).unwrap_or_default(),
+        proof: bytes(&whole["proofOps"]["ops"][0]["data"]),
+        whole,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn words_become_fields_by_name_and_by_place() {
+        let bank = module_of("bank").expect("the ledger has a bank");
+        let fields = bank.messages[0].fields;
+        let bob = development::account("bob").expect("bob is there").to_string();
+        for text in ["bob coin 5", "amount=5 bob coin", "denom=coin amount=5 to=bob"] {
+            let texts = texts_of(fields, &words(text)).expect("all fields are there");
+            let texts: Vec<(&str, &str)> = texts.iter().map(|(it, text)| (*it, &**text)).collect();
+            assert_eq!(texts, [("to", &*bob), ("denom", "coin"), ("amount", "5")]);
+        }
+        let too_few = texts_of(fields, &words("bob coin")).expect_err("the amount is missing");
+        assert!(too_few.to_string().contains("amount"), "{too_few}");
+        let too_many = texts_of(fields, &words("bob coin 5 6")).expect_err("6 is too many");
+        assert_eq!(too_many.to_string(), "\"6\" is one word too many");
+        let unknown = module_of("nobody").expect_err("there is no such module");
+        assert!(unknown.to_string().contains("params, auth, bank, staking, kv"), "{unknown}");
+    }
+}
