@@ -13,7 +13,7 @@ use std::time::Duration;
 use abci::{Application, ApplicationError, CheckTxKind, CheckTxRequest, CommitResponse};
 use mempool::{BlockLimits, Checked, Mempool, Refusal, Source};
 use storage::{StorageError, Store};
-use types::{BlockOutcome, Height, PeerId, Tx, TxHash, TxResult};
+use types::{Block, BlockOutcome, Height, PeerId, Tx, TxHash, TxResult};
 
 use crate::executor::Pool;
 
@@ -27,6 +27,9 @@ const BATCH_BYTES_MAX: u64 = 512 * 1024;
 const BATCH_COUNT_MAX: usize = 2048;
 /// Most transactions asked about again between two looks at the queue.
 const RECHECKS_AT_ONCE: usize = 256;
+/// Blocks that may come while somebody waits for all rechecks; who has waited for more is served
+/// out of turn, since an application may be slower than the chain.
+const RECHECKS_IN_TURN_MAX: usize = 2;
 
 /// How many heights a transaction that succeeded is kept from coming back by way of peers. The
 /// pool remembers the latest only; a message that waited while a node was stopped may hold older
@@ -66,13 +69,15 @@ pub trait Herald {
 /// The pool and all who use it.
 #[expect(
     clippy::disallowed_types,
-    reason = "threads of a node share it; `quiet` may be held while the pool is, never the reverse"
+    reason = "threads of a node share it; taken in this order: `rechecking`, `quiet`, the pool"
 )]
 pub struct Admission<A, H> {
     pool: std::sync::Mutex<Mempool>,
     /// Held for reading while the application is asked and until the pool has its answer, for
     /// writing while it commits.
     quiet: std::sync::RwLock<()>,
+    /// Held by whoever asks again about what a block left behind, until all have been.
+    rechecking: std::sync::Mutex<()>,
     application: A,
     store: Store,
     /// The last decided height.
@@ -92,6 +97,7 @@ where
         Self {
             pool: std::sync::Mutex::new(pool),
             quiet: std::sync::RwLock::new(()),
+            rechecking: std::sync::Mutex::new(()),
             application,
             store,
             height: AtomicU64::new(0),
@@ -116,7 +122,7 @@ where
     /// If the pool or the application cannot take it. A code other than 0 is no error.
     pub fn submit(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
         let key = self.pool().admit(tx.clone(), source)?;
-        let asking = self.asking();
+        let asking = self.asking_in_turn();
         let result = self.check(tx, source).inspect_err(|_| self.pool().forget(&key))?;
         let waits = self.pool().checked(&key, answer_of(&result))?;
         drop(asking);
@@ -130,6 +136,20 @@ where
     /// about the state before a block lets in is to be asked about again after that block.
     fn asking(&self) -> RwLockReadGuard<'_, ()> {
         self.quiet.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Admission::asking`], once those that have waited longer were asked about again: an
+    /// application may count on the order, such as by the numbers of an account's transactions.
+    fn asking_in_turn(&self) -> RwLockReadGuard<'_, ()> {
+        let _turn = self.rechecking.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..RECHECKS_IN_TURN_MAX {
+            while self.recheck_some() {}
+            let asking = self.asking();
+            if !self.pool().rechecks_pending() {
+                return asking;
+            }
+        }
+        self.asking()
     }
 
     /// What the application says, unless a peer brings what has passed.
@@ -206,17 +226,22 @@ where
     /// Asks again about some of the transactions that a block left behind. Returns whether there
     /// are more.
     pub fn recheck(&self) -> bool {
-        let queue = self.pool().next_recheck(RECHECKS_AT_ONCE);
-        for (key, tx) in queue {
-            let request = CheckTxRequest { tx, kind: CheckTxKind::Recheck };
+        let _turn = self.rechecking.lock().unwrap_or_else(PoisonError::into_inner);
+        self.recheck_some()
+    }
+
+    /// Each is asked about once after a block, under the lock that keeps the next one away.
+    fn recheck_some(&self) -> bool {
+        for _ in 0..RECHECKS_AT_ONCE {
             let _asking = self.asking();
-            match self.application.check_tx(&request) {
+            let next = self.pool().next_recheck(1).pop();
+            let Some((key, tx)) = next else { break };
+            match self.application.check_tx(&CheckTxRequest { tx, kind: CheckTxKind::Recheck }) {
                 Ok(result) => {
                     self.pool().rechecked(&key, answer_of(&result));
                 }
                 Err(error) => {
                     tracing::error!(%error, "the application could not recheck a transaction");
-                    break;
                 }
             }
         }
@@ -235,17 +260,22 @@ where
         pool.reap(limits.bytes_max, limits.gas_max)
     }
 
-    fn commit(&self, application: &dyn Application) -> Result<CommitResponse, ApplicationError> {
-        let _quiet = self.quiet.write().unwrap_or_else(PoisonError::into_inner);
-        application.commit()
-    }
-
-    fn decided(&self, height: Height, txs: &[Tx], outcome: &BlockOutcome) {
+    fn commit(
+        &self,
+        application: &dyn Application,
+        block: &Block,
+        outcome: &BlockOutcome,
+    ) -> Result<CommitResponse, ApplicationError> {
+        let height = block.header.height;
         let succeeded =
             |index: usize| outcome.tx_results.get(index).is_some_and(|it| it.code == CODE_OK);
+        let quiet = self.quiet.write().unwrap_or_else(PoisonError::into_inner);
+        let committed = application.commit()?;
         self.height.store(height.0, Ordering::Relaxed);
-        self.pool().update(height, txs, succeeded);
+        self.pool().update(height, &block.txs, succeeded);
+        drop(quiet);
         self.announce();
+        Ok(committed)
     }
 }
 

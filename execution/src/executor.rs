@@ -65,14 +65,17 @@ pub trait Pool {
     /// Chooses transactions for a block; those that fit into none are dropped first.
     fn reap(&self, limits: BlockLimits) -> Vec<Tx>;
 
-    /// Has the application commit, and ask it nothing about transactions meanwhile.
+    /// Has the application commit a block that it has executed: the block's transactions leave the
+    /// pool, the rest is checked again. The application is asked about no transaction meanwhile.
     ///
     /// # Errors
     /// The application's.
-    fn commit(&self, application: &dyn Application) -> Result<CommitResponse, ApplicationError>;
-
-    /// A block was executed: its transactions leave the pool, the rest is checked again.
-    fn decided(&self, height: Height, txs: &[Tx], outcome: &BlockOutcome);
+    fn commit(
+        &self,
+        application: &dyn Application,
+        block: &Block,
+        outcome: &BlockOutcome,
+    ) -> Result<CommitResponse, ApplicationError>;
 }
 
 /// The consensus connection and what stands around it.
@@ -224,13 +227,11 @@ where
         state: &ChainState,
         block: &Block,
     ) -> Result<Arc<BlockOutcome>, ExecutionError> {
-        let height = block.header.height;
         let (application, watch) = (&*self.application, &*self.watch);
         let outcome = finalize(application, &self.store, block, last_validators(state), watch)?;
         watch.pass(Point::AfterOutcome)?;
-        let committed = self.pool.commit(application)?;
+        let committed = self.pool.commit(application, block, &outcome)?;
         watch.pass(Point::AfterCommit)?;
-        self.pool.decided(height, &block.txs, &outcome);
         watch.executed(block, &outcome);
         self.forget_below(state, committed.retain_height)?;
         Ok(Arc::new(outcome))

@@ -14,6 +14,8 @@ use mempool::{Mempool, Source};
 use storage::{Memory, Store};
 use types::{BlockOutcome, Height, Tx, TxResult};
 
+use crate::chain::Chain;
+
 /// How long we look for a commit that must not come: wrong code makes it at once.
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -79,6 +81,7 @@ fn advisory_49_no_answer_about_an_old_state_escapes_the_recheck() {
     let store = Store::in_memory(Arc::new(Memory::default())).unwrap();
     let pool = Mempool::new(mempool::Config::default());
     let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    let (block, _) = Chain::new().decide_only(vec![], vec![]);
     std::thread::scope(|scope| {
         scope.spawn(|| admission.submit(Tx::from_static(b"tx"), Source::Local).unwrap());
         fickle.gate.wait();
@@ -86,8 +89,7 @@ fn advisory_49_no_answer_about_an_old_state_escapes_the_recheck() {
         let in_use = admission.pool();
         fickle.gate.wait();
         scope.spawn(|| {
-            admission.commit(&*application).unwrap();
-            admission.decided(Height(1), &[], &BlockOutcome::default());
+            admission.commit(&*application, &block, &BlockOutcome::default()).unwrap();
         });
         assert_eq!(commits.recv_timeout(MOMENT), Err(RecvTimeoutError::Timeout));
         drop(in_use);

@@ -70,17 +70,18 @@ impl Pool for Line {
         vec![]
     }
 
-    fn commit(&self, application: &dyn Application) -> Result<CommitResponse, ApplicationError> {
+    fn commit(
+        &self,
+        application: &dyn Application,
+        block: &Block,
+        outcome: &BlockOutcome,
+    ) -> Result<CommitResponse, ApplicationError> {
+        assert_eq!(block.txs.len(), outcome.tx_results.len());
         self.memory.lose_unsynced();
         let store = Store::in_memory(Arc::clone(&self.memory)).unwrap();
         assert!(store.outcome(Height(1)).unwrap().is_some(), "it must be durable by now");
         self.diary.note("commit");
         application.commit()
-    }
-
-    fn decided(&self, _: Height, txs: &[Tx], outcome: &BlockOutcome) {
-        assert_eq!(txs.len(), outcome.tx_results.len());
-        self.diary.note("decided");
     }
 }
 
@@ -172,7 +173,6 @@ fn a_block_is_executed_in_the_order_of_the_durability_contract() {
         "after-outcome",
         "commit",
         "after-commit",
-        "decided",
         "executed",
         "before-answer",
     ];

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 #![allow(clippy::disallowed_types, reason = "what is looked on at is noted behind a lock")]
 
+mod admission;
 mod chain;
 
 mod executor;

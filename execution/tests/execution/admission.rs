@@ -1,0 +1,129 @@
+//! In which order an application is asked about transactions when blocks come between.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use abci::{
+    Application, ApplicationError, BlockRequest, Call, CheckTxRequest, CommitResponse, InfoRequest,
+    InfoResponse, InitChainRequest, InitChainResponse, QueryRequest, QueryResponse,
+};
+use execution::admission::Herald;
+use execution::{Admission, Pool};
+use mempool::{Mempool, Source};
+use types::{Block, BlockOutcome, Height, Tx, TxResult};
+
+use crate::chain::{disk, first_state, key};
+
+/// Takes one-byte transactions in the order of their numbers, as a ledger takes an account's.
+#[derive(Default)]
+struct Counting {
+    committed: AtomicU8,
+    /// The number that comes next, with those that wait.
+    next: Mutex<u8>,
+}
+
+fn unasked<T>(call: Call) -> Result<T, ApplicationError> {
+    Err(ApplicationError::new(call, "nobody asks this here"))
+}
+
+impl Application for Counting {
+    fn info(&self, _: &InfoRequest) -> Result<InfoResponse, ApplicationError> {
+        unasked(Call::Info)
+    }
+
+    fn init_chain(&self, _: &InitChainRequest) -> Result<InitChainResponse, ApplicationError> {
+        unasked(Call::InitChain)
+    }
+
+    fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
+        let mut next = self.next.lock().unwrap();
+        let code = u32::from(request.tx[0] != *next);
+        *next += u8::from(code == 0);
+        Ok(TxResult { code, ..TxResult::default() })
+    }
+
+    fn query(&self, _: &QueryRequest) -> Result<QueryResponse, ApplicationError> {
+        unasked(Call::Query)
+    }
+
+    fn finalize_block(&self, _: &BlockRequest) -> Result<BlockOutcome, ApplicationError> {
+        unasked(Call::FinalizeBlock)
+    }
+
+    /// Blocks have one transaction each.
+    fn commit(&self) -> Result<CommitResponse, ApplicationError> {
+        *self.next.lock().unwrap() = self.committed.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(CommitResponse::default())
+    }
+}
+
+/// Nobody listens.
+struct Silence;
+
+impl Herald for Silence {
+    fn available(&self, _: Height) {}
+
+    fn stirred(&self) {}
+}
+
+fn tx(number: u8) -> Tx {
+    Tx::from(vec![number])
+}
+
+/// The block of a height, with one transaction.
+fn block(height: u64) -> (Block, BlockOutcome) {
+    let number = u8::try_from(height - 1).unwrap();
+    let mut block =
+        first_state().make_block(vec![tx(number)], None, vec![], key().public_key().address());
+    block.header.height = Height(height);
+    let outcome = BlockOutcome { tx_results: vec![TxResult::default()], ..BlockOutcome::default() };
+    (block, outcome)
+}
+
+fn admission() -> (Arc<dyn Application>, Admission<Arc<dyn Application>, Silence>) {
+    let application: Arc<dyn Application> = Arc::new(Counting::default());
+    let pool = Mempool::new(mempool::Config::default());
+    let (_, store) = disk();
+    (Arc::clone(&application), Admission::new(pool, application, store, Silence))
+}
+
+#[test]
+fn a_new_transaction_is_asked_about_after_those_that_a_block_left_behind() {
+    let (application, admission) = admission();
+    for number in 0..5 {
+        assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
+    }
+    for height in 1..=3 {
+        let (block, outcome) = block(height);
+        admission.commit(&*application, &block, &outcome).unwrap();
+        let next = u8::try_from(height).unwrap() + 4;
+        let result = admission.submit(tx(next), Source::Local).unwrap();
+        assert_eq!(result.code, 0, "{next} follows those that wait");
+        assert_eq!(admission.pool().len(), 5);
+    }
+}
+
+#[test]
+fn a_block_in_the_midst_of_a_recheck_begins_it_anew() {
+    let (application, admission) = admission();
+    for number in 0..=250 {
+        assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
+    }
+    // Blocks come while others ask again: whoever is asked about twice, or out of turn, is lost.
+    std::thread::scope(|scope| {
+        let recheckers = (0..2).map(|_| {
+            scope.spawn(|| {
+                while !admission.pool().is_empty() {
+                    admission.recheck();
+                }
+            })
+        });
+        let recheckers: Vec<_> = recheckers.collect();
+        for height in 1..=251 {
+            let (block, outcome) = block(height);
+            assert!(admission.pool().has(&types::TxKey::of(&block.txs[0])), "{height}");
+            admission.commit(&*application, &block, &outcome).unwrap();
+        }
+        recheckers.into_iter().for_each(|it| it.join().unwrap());
+    });
+}
