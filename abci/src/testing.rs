@@ -12,8 +12,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use types::genesis::GenesisValidator;
+use types::keys::PUBLIC_KEY_BYTES;
 use types::{
-    Address, Block, BlockOutcome, ChainState, Evidence, ExtendedCommit, Genesis, Height, Time, Tx,
+    Address, AppHash, Block, BlockOutcome, ChainId, ChainState, ConsensusParams, Evidence,
+    ExtendedCommit, Genesis, Height, PublicKey, Time, Tx, VotingPower,
 };
 
 use crate::application::{Application, Call};
@@ -31,6 +34,24 @@ use twin::Twins;
 
 /// How much later each block is than the one before.
 const BLOCK_GAP: Duration = Duration::from_secs(1);
+
+/// A genesis file of one validator, with this `app_state`.
+pub fn genesis(app_state: &str) -> Genesis {
+    let validator = GenesisValidator {
+        public_key: PublicKey([1; PUBLIC_KEY_BYTES]),
+        power: VotingPower(1),
+        name: String::new(),
+    };
+    Genesis {
+        genesis_time: Time::from_unix(1_700_000_000, 0).expect("within the calendar"),
+        chain_id: ChainId::new("test-chain").expect("a short name"),
+        initial_height: Height::FIRST,
+        params: ConsensusParams::default(),
+        validators: vec![validator],
+        app_hash: AppHash::default(),
+        app_state: app_state.to_owned(),
+    }
+}
 
 /// A chain of one application, and of nobody else.
 pub struct TestChain {

@@ -1,9 +1,9 @@
 //! Who votes: stake is bonded to validators, unbonded with a delay, and lost to faults.
 //!
 //! A validator's stake is its own and what others delegated to it. Whoever delegates gets shares of
-//! the stake, so that a fault takes from all alike without a list of them. What is unbonding can
-//! still be slashed for faults from when it was bonded. The validators with the most stake make the
-//! set.
+//! the stake, so that a fault takes from all alike without a list of them. What is unbonding still
+//! pays, when it arrives, for a fault from when it was bonded. The validators with the most stake
+//! make the set.
 
 mod bonds;
 mod description;
@@ -23,8 +23,8 @@ use crate::framework::{
     Account, Answer, Coded, Description, Effects, Frame, Module, Question, Refusal, State, event,
 };
 
-use records::{ACTIVE, BY_ADDRESS, CANDIDATES, DELEGATIONS, RULES, UNBONDINGS, rules_of};
-pub use records::{Candidate, Delegation, Rules, Unbonding};
+use records::{ACTIVE, BY_ADDRESS, CANDIDATES, DELEGATIONS, RANKING, RULES, UNBONDINGS, rules_of};
+pub use records::{Candidate, Delegation, Fault, Rules, Unbonding};
 
 /// Staking, over the bank's coins.
 #[derive(Clone, Copy, Debug)]
@@ -93,12 +93,6 @@ pub enum StakingError {
         /// The least.
         least: u64,
     },
-    /// Too much is unbonding at once.
-    #[error("more than {limit} withdrawals are on their way")]
-    TooMany {
-        /// How many there may be.
-        limit: u32,
-    },
     /// It may vote.
     #[error("the validator is not jailed")]
     NotJailed,
@@ -132,11 +126,10 @@ impl Coded for StakingError {
             StakingError::Registered => 2,
             StakingError::TooLittle { .. } => 3,
             StakingError::Least { .. } => 4,
-            StakingError::TooMany { .. } => 5,
-            StakingError::NotJailed => 6,
-            StakingError::Jailed { .. } => 7,
-            StakingError::Worthless => 8,
-            StakingError::Rule { .. } => 9,
+            StakingError::NotJailed => 5,
+            StakingError::Jailed { .. } => 6,
+            StakingError::Worthless => 7,
+            StakingError::Rule { .. } => 8,
         }
     }
 }
@@ -256,6 +249,7 @@ impl Module for Staking {
 
     fn invariants(&self, state: &State) -> Result<(), String> {
         let mut staked = 0_u128;
+        let mut ranked = 0;
         for (validator, candidate) in CANDIDATES.all(state) {
             staked += u128::from(candidate.stake);
             let delegations = DELEGATIONS.under(state, &validator.0);
@@ -263,10 +257,19 @@ impl Module for Staking {
             if shares != candidate.shares {
                 return Err(format!("{validator} has {} shares, not {shares}", candidate.shares));
             }
+            if let Some(rank) = candidate.rank(validator) {
+                ranked += 1;
+                if RANKING.get(state, &rank).is_none() {
+                    return Err(format!("{validator} has no place in the ranking"));
+                }
+            }
             let waiting = UNBONDINGS.all(state).filter(|(_, it)| it.validator == validator);
             if waiting.count() != candidate.unbondings as usize {
                 return Err(format!("{validator} has another number of withdrawals"));
             }
+        }
+        if RANKING.all(state).count() != ranked {
+            return Err("somebody is ranked who is no validator, or at another stake".to_owned());
         }
         staked += UNBONDINGS.all(state).map(|(_, it)| u128::from(it.amount)).sum::<u128>();
         let pool = self.bank.balance(state, Self::pool(), &rules_of(state).denom);

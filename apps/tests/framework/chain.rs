@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use abci::testing::Inspected;
+use abci::testing::{Inspected, genesis};
 use abci::{Application, QueryRequest, TestChain};
 use apps::framework::{Body, Host, Message, Router};
 use apps::ledger::auth::Auth;
@@ -10,7 +10,6 @@ use types::PrivateKey;
 use zeroize::Zeroizing;
 
 use crate::counter::{Counter, CounterMessage};
-use crate::genesis;
 
 #[test]
 fn the_counter_counts() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use abci::testing::{Inspected, TestChainError};
+use abci::testing::{Inspected, TestChainError, genesis};
 use abci::{InitChainRequest, TestChain};
 use apps::framework::account::Account;
 use apps::framework::{
@@ -12,8 +12,6 @@ use apps::framework::{
     event,
 };
 use types::Height;
-
-use crate::genesis;
 
 /// What is wrong with a module.
 #[derive(Clone, Copy)]

@@ -70,23 +70,49 @@ fn a_validator_that_votes_twice_is_slashed_and_jailed_for_ever() {
     story.chain().misbehave(&address(2));
     let outcome = story.block(vec![]);
     assert!(has_event(&outcome, "staking.slash") && has_event(&outcome, "staking.jail"));
-    // Five hundredths of what is bonded, and of what was when it happened.
+    // Five hundredths of what is bonded.
     let known = candidate(&story, 2).unwrap();
     assert_eq!((known.stake, known.jailed), (16 * UNIT * 95 / 100, true));
-    assert_eq!(super::Bank.supply(&story.state(), "stake"), supply - 20 * UNIT * 5 / 100);
+    assert_eq!(super::Bank.supply(&story.state(), "stake"), supply - 16 * UNIT * 5 / 100);
     story.block(vec![]);
     assert_eq!((story.power(2), story.power(1)), (0, 20));
     story.chain().advance(Duration::from_secs(1_000_000));
     story.block(vec![]);
     let forever = story.fail(2, "staking", &StakingMessage::Unjail);
-    assert_eq!(forever, ("staking".to_owned(), 7));
-    // The withdrawal arrived, less what it lost.
+    assert_eq!(forever, ("staking".to_owned(), 6));
+    // The withdrawal arrived, less what it lost: it was bonded when it happened.
     assert_eq!(story.balance(11), FUNDS - 3 - 20 * UNIT + 4 * UNIT * 95 / 100);
+    assert_eq!(super::Bank.supply(&story.state(), "stake"), supply - 20 * UNIT * 5 / 100);
     // Who delegated takes out what is left.
     let worth = 6 * UNIT * 95 / 100;
     let refused = story.fail(11, "staking", &undelegate(2, worth + 1));
     assert_eq!(refused, ("staking".to_owned(), 3));
+    // What is withdrawn now has paid already.
     story.act(11, "staking", &undelegate(2, worth));
+    let before = story.balance(11);
+    story.chain().advance(Duration::from_secs(1_000_000));
+    story.block(vec![]);
+    assert_eq!(story.balance(11), before + worth);
+}
+
+#[test]
+fn a_set_is_chosen_by_stake_whatever_became_of_it() {
+    let mut story = Story::begin();
+    story.act(10, "staking", &register(10, 20 * UNIT));
+    // Between the others: down by a withdrawal, up by a delegation, and gone.
+    story.act(10, "staking", &undelegate(10, 15 * UNIT));
+    story.block(vec![]);
+    story.block(vec![]);
+    assert_eq!(story.power(10), 5);
+    story.act(11, "staking", &delegate(10, 30 * UNIT));
+    story.block(vec![]);
+    story.block(vec![]);
+    assert_eq!(story.power(10), 35);
+    story.act(11, "staking", &undelegate(10, 30 * UNIT));
+    story.act(10, "staking", &undelegate(10, 5 * UNIT));
+    story.block(vec![]);
+    story.block(vec![]);
+    assert_eq!(story.power(10), 0);
 }
 
 #[test]
@@ -104,13 +130,13 @@ fn a_validator_that_is_silent_for_too_long_is_jailed_until_it_asks() {
     assert_eq!(story.power(3), 0);
     story.chain().recover_validator(&address(3));
     let early = story.fail(3, "staking", &StakingMessage::Unjail);
-    assert_eq!(early, ("staking".to_owned(), 7));
+    assert_eq!(early, ("staking".to_owned(), 6));
     story.chain().advance(Duration::from_secs(60));
     story.block(vec![]);
     story.act(3, "staking", &StakingMessage::Unjail);
     story.block(vec![]);
     assert_eq!(story.power(3), 9, "it lost a part of the tenth");
-    assert_eq!(story.fail(3, "staking", &StakingMessage::Unjail).1, 6);
+    assert_eq!(story.fail(3, "staking", &StakingMessage::Unjail).1, 5);
 }
 
 #[test]

@@ -2,15 +2,14 @@
 
 use types::PublicKey;
 
+use super::faults::part_of;
 use super::records::{
     BY_ADDRESS, CANDIDATES, CHANGED, Candidate, DELEGATIONS, Delegation, NEXT_UNBONDING,
-    UNBONDINGS, Unbonding, rules_of,
+    UNBONDINGS, Unbonding, keep, rules_of,
 };
 use super::{Staking, StakingError};
 use crate::framework::{Account, Frame, Refusal, State, event};
 
-/// Withdrawals from one validator that are on their way at once, at most.
-const UNBONDINGS_MAX: u32 = 10_000;
 /// Withdrawals that arrive in one block, at most; the rest come in the next.
 const RELEASED_MAX: usize = 1_000;
 
@@ -27,15 +26,7 @@ impl Staking {
         if known || BY_ADDRESS.get(state, &address).is_some() {
             return Err(StakingError::Registered.into());
         }
-        let candidate = Candidate {
-            key: key.0,
-            stake: 0,
-            shares: 0,
-            unbondings: 0,
-            jailed: false,
-            jailed_until: 0,
-        };
-        CANDIDATES.set(state, &account, &candidate);
+        keep(state, account, &Candidate::new(key.0));
         BY_ADDRESS.set(state, &address, &account);
         self.delegate(state, (account, account), amount)?;
         state.emit(event("staking.register", &[("validator", &account), ("address", &address)]));
@@ -66,7 +57,7 @@ impl Staking {
         self.bank.transfer(state, (owner, Self::pool()), &rules.denom, amount)?;
         candidate.stake = candidate.stake.checked_add(amount).expect("less than the supply");
         candidate.shares = candidate.shares.checked_add(shares).ok_or(StakingError::Worthless)?;
-        CANDIDATES.set(state, &validator, &candidate);
+        keep(state, validator, &candidate);
         let key = (validator, owner);
         let owned = DELEGATIONS.get(state, &key).map_or(0, |it| it.shares);
         let owned = owned.checked_add(shares).expect("less than all shares");
@@ -97,14 +88,11 @@ impl Staking {
         if amount < rules.power_unit && amount < worth {
             return Err(StakingError::Least { least: rules.power_unit }.into());
         }
-        if UNBONDINGS_MAX <= candidate.unbondings {
-            return Err(StakingError::TooMany { limit: UNBONDINGS_MAX }.into());
-        }
         let shares = shares_for(amount, owned, worth);
         candidate.stake = candidate.stake.checked_sub(amount).expect("no less than its parts");
         candidate.shares = candidate.shares.checked_sub(shares).expect("no less than its parts");
-        candidate.unbondings += 1;
-        CANDIDATES.set(state, &validator, &candidate);
+        candidate.unbondings = candidate.unbondings.checked_add(1).expect("fewer than coins");
+        keep(state, validator, &candidate);
         match owned.checked_sub(shares).expect("no more than there are") {
             0 => DELEGATIONS.remove(state, &key),
             left => DELEGATIONS.set(state, &key, &Delegation { shares: left }),
@@ -125,7 +113,8 @@ impl Staking {
         Ok(())
     }
 
-    /// Gives back what has been on its way for long enough.
+    /// Gives back what has been on its way for long enough, less what the validator's fault takes
+    /// of it: that is taken only now, so that a fault costs no look at every withdrawal.
     pub(super) fn release_matured(self, state: &mut State, frame: &Frame) -> Result<(), Refusal> {
         let now = frame.seconds();
         let matured = UNBONDINGS.all(state).take_while(|((arrives, _), _)| *arrives <= now);
@@ -133,15 +122,19 @@ impl Staking {
         if matured.is_empty() {
             return Ok(());
         }
-        let denom = rules_of(state).denom;
+        let rules = rules_of(state);
         for (key, unbonding) in matured {
             UNBONDINGS.remove(state, &key);
-            let Unbonding { validator, owner, amount, .. } = unbonding;
-            self.bank.transfer(state, (Self::pool(), owner), &denom, amount)?;
+            let Unbonding { validator, owner, amount, since } = unbonding;
             let mut candidate = candidate_of(state, validator)?;
+            let is_due = candidate.fault.reaches(since);
+            let lost = if is_due { part_of(amount, rules.equivocation_loss) } else { 0 };
+            let amount = amount.checked_sub(lost).expect("a part is no more");
+            self.take_for_fault(state, validator, lost, "equivocation")?;
+            self.bank.transfer(state, (Self::pool(), owner), &rules.denom, amount)?;
             candidate.unbondings =
                 candidate.unbondings.checked_sub(1).expect("this one was counted");
-            CANDIDATES.set(state, &validator, &candidate);
+            keep(state, validator, &candidate);
             forget_if_empty(state, validator, &candidate);
             state.emit(event("staking.release", &[("owner", &owner), ("amount", &amount)]));
         }
@@ -152,6 +145,7 @@ impl Staking {
 /// Forgets a validator of which nothing is left that a fault could take.
 pub(super) fn forget_if_empty(state: &mut State, validator: Account, candidate: &Candidate) {
     if candidate.shares == 0 && candidate.unbondings == 0 && !candidate.jailed {
+        // Without stake it has no place in the ranking.
         CANDIDATES.remove(state, &validator);
         BY_ADDRESS.remove(state, &PublicKey(candidate.key).address().into());
         CHANGED.set(state, &true);
@@ -198,14 +192,7 @@ mod tests {
 
     #[test]
     fn shares_are_never_worth_more_than_the_stake() {
-        let candidate = |stake, shares| Candidate {
-            key: [0; 32],
-            stake,
-            shares,
-            unbondings: 0,
-            jailed: false,
-            jailed_until: 0,
-        };
+        let candidate = |stake, shares| Candidate { stake, shares, ..Candidate::new([0; 32]) };
         assert_eq!(worth_of(50, &candidate(95, 100)), 47);
         assert_eq!(worth_of(100, &candidate(95, 100)), 95);
         assert_eq!(worth_of(1, &candidate(0, 100)), 0);

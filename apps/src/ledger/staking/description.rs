@@ -62,6 +62,8 @@ pub const DESCRIPTION: Description = Description {
                 Field { name: "unbondings", kind: Kind::SmallNumber, summary: "On their way" },
                 Field { name: "jailed", kind: Kind::Flag, summary: "Whether it may not vote" },
                 number("jailed_until", "In seconds since 1970"),
+                number("fault_at", "The height that it voted on twice; 0 if it never did"),
+                number("fault_proven", "The height of the block with the proof"),
             ],
         },
         QueryDescription {

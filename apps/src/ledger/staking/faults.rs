@@ -4,7 +4,7 @@ use types::VotingPower;
 
 use super::bonds::candidate_of;
 use super::records::{
-    BY_ADDRESS, CANDIDATES, CHANGED, MISSES, Misses, UNBONDINGS, Unbonding, WHOLE, rules_of,
+    BY_ADDRESS, CHANGED, Candidate, Fault, MISSES, Misses, WHOLE, keep, rules_of,
 };
 use super::{Staking, StakingError};
 use crate::framework::{Account, Frame, Refusal, State, event};
@@ -12,8 +12,6 @@ use abci::VoteFlag;
 
 /// Jailed until then is jailed for ever.
 const FOR_EVER: u64 = u64::MAX;
-/// After every withdrawal: only what is bonded now.
-const NOW: u64 = u64::MAX;
 
 impl Staking {
     /// Whoever is proven to have voted twice loses a part of the stake that was bonded then, and
@@ -30,8 +28,10 @@ impl Staking {
                 continue;
             }
             let loss = rules_of(state).equivocation_loss;
-            self.slash(state, validator, (loss, misbehavior.height.0), "equivocation")?;
-            jail(state, validator, FOR_EVER)?;
+            self.slash(state, validator, loss, "equivocation")?;
+            let fault = Fault { at: misbehavior.height.0, proven: frame.height.0 };
+            let candidate = Candidate { fault, ..candidate_of(state, validator)? };
+            jail(state, (validator, candidate), FOR_EVER);
         }
         Ok(())
     }
@@ -57,38 +57,39 @@ impl Staking {
                 continue;
             }
             MISSES.remove(state, &validator);
-            let loss = (rules.downtime_loss, NOW);
-            self.slash(state, validator, loss, "downtime")?;
-            jail(state, validator, frame.seconds().saturating_add(rules.jail_seconds))?;
+            // Only what is bonded now.
+            self.slash(state, validator, rules.downtime_loss, "downtime")?;
+            let until = frame.seconds().saturating_add(rules.jail_seconds);
+            jail(state, (validator, candidate_of(state, validator)?), until);
         }
         Ok(())
     }
 
-    /// Takes a part of the stake that was bonded at a height, in ten thousandths.
+    /// Takes a part of what is bonded to a validator, in ten thousandths.
     fn slash(
         self,
         state: &mut State,
         validator: Account,
-        (loss, at): (u64, u64),
+        loss: u64,
         reason: &str,
     ) -> Result<(), Refusal> {
         let mut candidate = candidate_of(state, validator)?;
-        let mut lost = part_of(candidate.stake, loss);
+        let lost = part_of(candidate.stake, loss);
         candidate.stake = candidate.stake.checked_sub(lost).expect("a part is no more");
-        CANDIDATES.set(state, &validator, &candidate);
-        // Who withdrew still had power for two heights.
-        let was_bonded =
-            |it: &Unbonding| it.validator == validator && at <= it.since.saturating_add(1);
-        let withdrawn: Vec<_> = if candidate.unbondings == 0 || at == NOW {
-            Vec::new()
-        } else {
-            UNBONDINGS.all(state).filter(|(_, it)| was_bonded(it)).collect()
-        };
-        for (key, mut unbonding) in withdrawn {
-            let part = part_of(unbonding.amount, loss);
-            unbonding.amount = unbonding.amount.checked_sub(part).expect("a part is no more");
-            UNBONDINGS.set(state, &key, &unbonding);
-            lost = lost.checked_add(part).expect("less than the supply");
+        keep(state, validator, &candidate);
+        self.take_for_fault(state, validator, lost, reason)
+    }
+
+    /// Destroys what a fault costs, if it costs anything.
+    pub(super) fn take_for_fault(
+        self,
+        state: &mut State,
+        validator: Account,
+        lost: u64,
+        reason: &str,
+    ) -> Result<(), Refusal> {
+        if lost == 0 {
+            return Ok(());
         }
         self.bank.burn(state, Self::pool(), &rules_of(state).denom, lost)?;
         let facts: [(&str, &dyn std::fmt::Display); 3] =
@@ -113,7 +114,7 @@ impl Staking {
             return Err(StakingError::Jailed { until }.into());
         }
         candidate.jailed = false;
-        CANDIDATES.set(state, &validator, &candidate);
+        keep(state, validator, &candidate);
         CHANGED.set(state, &true);
         state.emit(event("staking.unjail", &[("validator", &validator)]));
         super::bonds::forget_if_empty(state, validator, &candidate);
@@ -121,18 +122,14 @@ impl Staking {
     }
 }
 
-fn jail(state: &mut State, validator: Account, until: u64) -> Result<(), Refusal> {
-    let mut candidate = candidate_of(state, validator)?;
-    candidate.jailed = true;
-    candidate.jailed_until = until;
-    CANDIDATES.set(state, &validator, &candidate);
+fn jail(state: &mut State, (validator, candidate): (Account, Candidate), until: u64) {
+    keep(state, validator, &Candidate { jailed: true, jailed_until: until, ..candidate });
     CHANGED.set(state, &true);
     state.emit(event("staking.jail", &[("validator", &validator), ("until", &until)]));
-    Ok(())
 }
 
 /// So many ten thousandths of an amount, rounded down.
-fn part_of(amount: u64, parts: u64) -> u64 {
+pub(super) fn part_of(amount: u64, parts: u64) -> u64 {
     let part = u128::from(amount) * u128::from(parts.min(WHOLE)) / u128::from(WHOLE);
     u64::try_from(part).expect("no more than the whole")
 }

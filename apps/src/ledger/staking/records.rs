@@ -11,6 +11,9 @@ use crate::framework::{Account, Item, Map, State};
 pub const RULES: Item<Rules> = Item::new("staking/rules");
 /// Validators by the account that registered them.
 pub const CANDIDATES: Map<Account, Candidate> = Map::new("staking/validator/");
+/// Validators that may vote, those with the most stake first: by what their stake lacks of all that
+/// can be counted.
+pub const RANKING: Map<(u64, Account), bool> = Map::new("staking/ranking/");
 /// Accounts of validators by the address of the key that they vote with.
 pub const BY_ADDRESS: Map<Account, Account> = Map::new("staking/address/");
 /// Shares by validator and owner.
@@ -112,6 +115,61 @@ pub struct Candidate {
     pub jailed: bool,
     /// Until when it may not ask to vote again, in seconds since 1970.
     pub jailed_until: u64,
+    /// That it voted twice, if that was proven.
+    pub fault: Fault,
+}
+
+impl Candidate {
+    /// A validator without stake.
+    pub fn new(key: [u8; PUBLIC_KEY_BYTES]) -> Self {
+        Self {
+            key,
+            stake: 0,
+            shares: 0,
+            unbondings: 0,
+            jailed: false,
+            jailed_until: 0,
+            fault: Fault::default(),
+        }
+    }
+
+    /// Its place in the ranking, if it may vote.
+    pub fn rank(&self, account: Account) -> Option<(u64, Account)> {
+        let missing = u64::MAX.checked_sub(self.stake).expect("stake is a number of 64 bits");
+        (!self.jailed && 0 < self.stake).then_some((missing, account))
+    }
+}
+
+/// A validator's second vote; zeros if there was none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Fault {
+    /// The height that it voted on.
+    pub at: u64,
+    /// The height of the block with the proof.
+    pub proven: u64,
+}
+
+impl Fault {
+    /// Whether stake that was withdrawn at a height is to pay: it was bonded then (who withdrew
+    /// had power for two heights more), and was not bonded when the rest paid.
+    pub fn reaches(self, withdrawn: u64) -> bool {
+        self.at <= withdrawn.saturating_add(1) && withdrawn < self.proven
+    }
+}
+
+/// Keeps a validator, and its place in the ranking.
+pub fn keep(state: &mut State, account: Account, candidate: &Candidate) {
+    let known = CANDIDATES.get(state, &account).and_then(|it| it.rank(account));
+    let rank = candidate.rank(account);
+    if known != rank {
+        if let Some(known) = known {
+            RANKING.remove(state, &known);
+        }
+        if let Some(rank) = rank {
+            RANKING.set(state, &rank, &true);
+        }
+    }
+    CANDIDATES.set(state, &account, candidate);
 }
 
 /// Somebody's shares of a validator's stake.

@@ -1,12 +1,11 @@
 //! Which validators make the set.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use types::{PublicKey, ValidatorUpdate, VotingPower};
 
 use super::Staking;
-use super::records::{ACTIVE, Active, CANDIDATES, CHANGED, MISSES, rules_of};
+use super::records::{ACTIVE, Active, CANDIDATES, CHANGED, MISSES, RANKING, rules_of};
 use crate::framework::{Account, Effects, State, event};
 
 impl Staking {
@@ -22,21 +21,18 @@ impl Staking {
     pub(super) fn choose(self, state: &mut State, effects: &mut Effects) {
         state.remove(CHANGED.key());
         let rules = rules_of(state);
-        let mut candidates: Vec<(Account, Active)> = CANDIDATES
-            .all(state)
-            .filter(|(_, it)| !it.jailed)
-            .map(|(account, it)| {
-                (account, Active { key: it.key, power: it.stake / rules.power_unit })
-            })
-            .filter(|(_, it)| 0 < it.power)
-            .collect();
-        candidates.sort_by_key(|(account, it)| (Reverse(it.power), *account));
-        candidates.truncate(rules.validators_max as usize);
-        if candidates.is_empty() {
+        let ranked = RANKING.all(state).take(rules.validators_max as usize);
+        let ranked: Vec<Account> = ranked.map(|((_, account), _)| account).collect();
+        let member = |account: Account| {
+            let candidate = CANDIDATES.get(state, &account)?;
+            let power = candidate.stake / rules.power_unit;
+            (0 < power).then_some((account, Active { key: candidate.key, power }))
+        };
+        let chosen: BTreeMap<Account, Active> = ranked.into_iter().filter_map(member).collect();
+        if chosen.is_empty() {
             state.emit(event("staking.nobody", &[]));
             return;
         }
-        let chosen: BTreeMap<Account, Active> = candidates.into_iter().collect();
         let known: BTreeMap<Account, Active> = ACTIVE.all(state).collect();
         // By key, as one account may go while another comes with its key.
         let mut updates = BTreeMap::new();
