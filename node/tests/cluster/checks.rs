@@ -127,11 +127,7 @@ impl Decided {
 /// Ends all nodes, then checks all that must hold on any network: the chains agree, and nobody
 /// voted twice. Returns the longest chain.
 pub fn end_and_check(mut network: Network) -> Chain {
-    network.stop_all();
-    let mut chains: Vec<Chain> =
-        (0..network.count()).map(|index| Chain::read(network.home(index))).collect();
-    chains.iter().for_each(Chain::holds_together);
-    agree(&chains);
+    let mut chains = end_and_agree(&mut network);
     nobody_voted_twice(&chains);
     for index in 0..network.count() {
         for line in network.log(index).lines() {
@@ -141,6 +137,16 @@ pub fn end_and_check(mut network: Network) -> Chain {
     }
     chains.sort_by_key(Chain::tip);
     chains.pop().expect("a network has nodes")
+}
+
+/// Ends all nodes, then checks that their chains are whole and agree, whoever voted twice.
+pub fn end_and_agree(network: &mut Network) -> Vec<Chain> {
+    network.stop_all();
+    let chains: Vec<Chain> =
+        (0..network.count()).map(|index| Chain::read(network.home(index))).collect();
+    chains.iter().for_each(Chain::holds_together);
+    agree(&chains);
+    chains
 }
 
 /// Block, results and application state are the same at every height that two nodes have.

@@ -16,6 +16,17 @@ use crate::patience::wait_for;
 /// The height that is voted on twice.
 const HEIGHT: u64 = 2;
 
+/// What proves that the first validator voted twice at a height in the past.
+pub fn of_the_first(network: &Network) -> Evidence {
+    let genesis = load_genesis(&network.home(0).join("config/genesis.json"), None);
+    let key = ValidatorKey::load(&network.home(0).join("config/priv_validator_key.json"));
+    let height = json!({ "height": HEIGHT.to_string() });
+    let header = network.client(1).ask("header", height);
+    let time = header["header"]["time"].as_str().expect("a time");
+    let time = Time::parse_rfc3339(time).expect("a time");
+    twice(&genesis.expect("testnet made it"), &key.expect("testnet made it").key, time)
+}
+
 /// Two prevotes of one validator for different things.
 fn twice(genesis: &Genesis, key: &PrivateKey, block_time: Time) -> Evidence {
     let members = genesis.validators.iter().map(|it| (it.public_key, it.power));
@@ -47,13 +58,7 @@ fn evidence_that_is_brought_is_decided_once() {
     let network = Network::start_validators(4, &["consensus.timeout_commit=100ms"]);
     let client = network.client(1);
     client.await_height(HEIGHT + 1);
-    let genesis = load_genesis(&network.home(0).join("config/genesis.json"), None);
-    let genesis = genesis.expect("testnet made it");
-    let key = ValidatorKey::load(&network.home(0).join("config/priv_validator_key.json"));
-    let key = key.expect("testnet made it").key;
-    let header = client.ask("header", json!({ "height": HEIGHT.to_string() }));
-    let time = header["header"]["time"].as_str().expect("a time");
-    let evidence = twice(&genesis, &key, Time::parse_rfc3339(time).expect("a time"));
+    let evidence = of_the_first(&network);
 
     let mut forged = shape(&evidence);
     forged["value"]["vote_a"]["timestamp"] = Value::from("2020-01-01T00:00:00Z");

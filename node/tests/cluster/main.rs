@@ -15,6 +15,7 @@ mod crash;
 mod evidence;
 mod faults;
 mod index;
+mod ledger;
 mod light;
 mod load;
 mod ordinary;

@@ -37,13 +37,18 @@ struct Node {
 impl Network {
     /// Makes the homes of a network; nothing runs yet. `settings` go into every config.toml.
     pub fn make(validators: u16, full_nodes: u16, settings: &[&str]) -> Self {
+        Self::make_for("kvstore", (validators, full_nodes), settings)
+    }
+
+    /// The same, for another application of ours.
+    pub fn make_for(app: &str, (validators, full_nodes): (u16, u16), settings: &[&str]) -> Self {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let count = validators + full_nodes;
         let base_port = free_ports(count);
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
         command.args(["testnet", "--v", &validators.to_string(), "--n", &full_nodes.to_string()]);
-        command.args(["--base-port", &base_port.to_string()]);
+        command.args(["--base-port", &base_port.to_string(), "--app", app]);
         command.args(settings.iter().flat_map(|setting| ["--set", setting]));
         let made = command.arg("--o").arg(folder.path().join("net")).output();
         let made = made.expect("the binary was built");
