@@ -48,6 +48,14 @@ fn put(application: &dyn Application, call: Call, bytes: Bytes) -> Result<Vec<u8
             let result = application.check_tx(&request::decode_check_tx(bytes)?)?;
             codec::encode_result(&result).into()
         }
+        Call::InsertTx => {
+            let tx = request::decode_insert_tx(bytes)?;
+            response::encode_insert_tx(application.insert_tx(&tx)?)
+        }
+        Call::ReapTxs => {
+            let request = request::decode_reap_txs(bytes)?;
+            response::encode_reap_txs(application.reap_txs(&request)?)
+        }
         Call::Query => response::encode_query(&query(application, bytes)?),
         Call::PrepareProposal => {
             let request = request::decode_prepare_proposal(bytes)?;

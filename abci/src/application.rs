@@ -12,12 +12,17 @@ use types::{BlockOutcome, Tx, TxResult};
 use crate::request::{
     ApplySnapshotChunkRequest, BlockRequest, CheckTxRequest, InfoRequest, InitChainRequest,
     LoadSnapshotChunkRequest, OfferSnapshotRequest, PrepareProposalRequest, QueryRequest,
-    VerifyVoteExtensionRequest,
+    ReapTxsRequest, VerifyVoteExtensionRequest,
 };
 use crate::response::{
     ApplySnapshotChunkResponse, CommitResponse, InfoResponse, InitChainResponse, QueryResponse,
     Snapshot, SnapshotVerdict, Verdict,
 };
+
+/// The least code of a transaction that may be brought again. spec: `CodeTypeRetry`.
+pub const CODE_RETRY: u32 = 32_000;
+/// Why most applications can be told of no transaction but by a proposal.
+const NO_MEMPOOL: &str = "the application has no mempool of its own (mempool.type = \"app\")";
 
 /// A replicated state machine. spec: ABCI 2.0, `Application`.
 ///
@@ -46,6 +51,26 @@ pub trait Application: Send + Sync + 'static {
     /// # Errors
     /// Fatal to the node.
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError>;
+
+    /// Takes a transaction that a peer's application told of into the application's own mempool:
+    /// code 0 keeps it, [`CODE_RETRY`] and above mean that it may be brought again. Asked only of
+    /// an application whose node has `mempool.type = "app"`, and while other calls run.
+    ///
+    /// # Errors
+    /// If the application has no mempool of its own, which is the default.
+    fn insert_tx(&self, tx: &Tx) -> Result<u32, ApplicationError> {
+        let _ = tx;
+        Err(ApplicationError::new(Call::InsertTx, NO_MEMPOOL))
+    }
+
+    /// What the application's own mempool wants peers to be told of, each transaction once.
+    ///
+    /// # Errors
+    /// If the application has no mempool of its own, which is the default.
+    fn reap_txs(&self, request: &ReapTxsRequest) -> Result<Vec<Tx>, ApplicationError> {
+        let _ = request;
+        Err(ApplicationError::new(Call::ReapTxs, NO_MEMPOOL))
+    }
 
     /// Reads the committed state.
     ///
@@ -160,6 +185,10 @@ pub enum Call {
     InitChain,
     /// [`Application::check_tx`].
     CheckTx,
+    /// [`Application::insert_tx`].
+    InsertTx,
+    /// [`Application::reap_txs`].
+    ReapTxs,
     /// [`Application::query`].
     Query,
     /// [`Application::prepare_proposal`].
@@ -186,10 +215,12 @@ pub enum Call {
 
 impl Call {
     /// Every call, in the order of the enum.
-    pub const ALL: [Call; 14] = [
+    pub const ALL: [Call; 16] = [
         Call::Info,
         Call::InitChain,
         Call::CheckTx,
+        Call::InsertTx,
+        Call::ReapTxs,
         Call::Query,
         Call::PrepareProposal,
         Call::ProcessProposal,
@@ -209,6 +240,8 @@ impl Call {
             Call::Info => "info",
             Call::InitChain => "init_chain",
             Call::CheckTx => "check_tx",
+            Call::InsertTx => "insert_tx",
+            Call::ReapTxs => "reap_txs",
             Call::Query => "query",
             Call::PrepareProposal => "prepare_proposal",
             Call::ProcessProposal => "process_proposal",

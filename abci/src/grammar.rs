@@ -104,7 +104,12 @@ impl Grammar {
         match (self.place, call) {
             (
                 place,
-                Call::CheckTx | Call::Query | Call::ListSnapshots | Call::LoadSnapshotChunk,
+                Call::CheckTx
+                | Call::InsertTx
+                | Call::ReapTxs
+                | Call::Query
+                | Call::ListSnapshots
+                | Call::LoadSnapshotChunk,
             ) => Some(place),
 
             (Place::Start, Call::Info) => Some(Place::Handshake),

@@ -28,7 +28,7 @@ pub mod grammar;
 pub mod recorded;
 pub mod testing;
 
-pub use application::{Application, ApplicationError, Call};
+pub use application::{Application, ApplicationError, CODE_RETRY, Call};
 pub use client::{Client, Connections};
 pub use endpoint::{Endpoint, EndpointError};
 pub use grammar::{Grammar, GrammarError};
@@ -39,7 +39,8 @@ pub use request::{
     ApplySnapshotChunkRequest, BlockRequest, CheckTxKind, CheckTxRequest, CommitInfo,
     ExtendedCommitInfo, ExtendedVoteSummary, InfoRequest, InitChainRequest,
     LoadSnapshotChunkRequest, Misbehavior, MisbehaviorKind, OfferSnapshotRequest,
-    PrepareProposalRequest, QueryRequest, VerifyVoteExtensionRequest, VoteFlag, VoteSummary,
+    PrepareProposalRequest, QueryRequest, ReapTxsRequest, VerifyVoteExtensionRequest, VoteFlag,
+    VoteSummary,
 };
 pub use response::{
     ApplySnapshotChunkResponse, ChunkVerdict, CommitResponse, InfoResponse, InitChainResponse,

@@ -13,7 +13,7 @@ use crate::application::{Application, ApplicationError, Call};
 use crate::request::{
     ApplySnapshotChunkRequest, BlockRequest, CheckTxRequest, InfoRequest, InitChainRequest,
     LoadSnapshotChunkRequest, OfferSnapshotRequest, PrepareProposalRequest, QueryRequest,
-    VerifyVoteExtensionRequest,
+    ReapTxsRequest, VerifyVoteExtensionRequest,
 };
 use crate::response::{
     ApplySnapshotChunkResponse, CommitResponse, InfoResponse, InitChainResponse, QueryResponse,
@@ -72,6 +72,14 @@ impl<W: Watcher> Application for LocalClient<W> {
 
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
         self.watcher.watch(Call::CheckTx, || self.application.check_tx(request))
+    }
+
+    fn insert_tx(&self, tx: &Tx) -> Result<u32, ApplicationError> {
+        self.watcher.watch(Call::InsertTx, || self.application.insert_tx(tx))
+    }
+
+    fn reap_txs(&self, request: &ReapTxsRequest) -> Result<Vec<Tx>, ApplicationError> {
+        self.watcher.watch(Call::ReapTxs, || self.application.reap_txs(request))
     }
 
     fn query(&self, request: &QueryRequest) -> Result<QueryResponse, ApplicationError> {

@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::request::{
     ApplySnapshotChunkRequest, BlockRequest, CheckTxRequest, InfoRequest, InitChainRequest,
     LoadSnapshotChunkRequest, OfferSnapshotRequest, PrepareProposalRequest, QueryRequest,
-    VerifyVoteExtensionRequest,
+    ReapTxsRequest, VerifyVoteExtensionRequest,
 };
 use crate::response::{
     ApplySnapshotChunkResponse, CommitResponse, InfoResponse, InitChainResponse, QueryResponse,
@@ -129,6 +129,14 @@ impl<T: Transport> Application for RemoteApplication<T> {
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
         let read = |bytes: Bytes| codec::decode_result(&bytes);
         self.ask(Call::CheckTx, &request::encode_check_tx(request), read)
+    }
+
+    fn insert_tx(&self, tx: &Tx) -> Result<u32, ApplicationError> {
+        self.ask(Call::InsertTx, &request::encode_insert_tx(tx), response::decode_insert_tx)
+    }
+
+    fn reap_txs(&self, request: &ReapTxsRequest) -> Result<Vec<Tx>, ApplicationError> {
+        self.ask(Call::ReapTxs, &request::encode_reap_txs(request), response::decode_reap_txs)
     }
 
     fn query(&self, request: &QueryRequest) -> Result<QueryResponse, ApplicationError> {

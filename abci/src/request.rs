@@ -76,6 +76,15 @@ pub enum CheckTxKind {
     Recheck,
 }
 
+/// How much of an application's own mempool is wanted. spec: `RequestReapTxs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ReapTxsRequest {
+    /// Most bytes; 0 is no limit.
+    pub bytes_max: u64,
+    /// Most gas; 0 is no limit.
+    pub gas_max: u64,
+}
+
 /// A question about the committed state. spec: `RequestQuery`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct QueryRequest {

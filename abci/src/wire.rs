@@ -45,6 +45,8 @@ impl Kind {
             Kind::Ask(Call::ExtendVote) => 18,
             Kind::Ask(Call::VerifyVoteExtension) => 19,
             Kind::Ask(Call::FinalizeBlock) => 20,
+            Kind::Ask(Call::InsertTx) => 21,
+            Kind::Ask(Call::ReapTxs) => 22,
         }
     }
 
@@ -76,6 +78,8 @@ impl Kind {
             Kind::Ask(Call::Info) => "Info",
             Kind::Ask(Call::InitChain) => "InitChain",
             Kind::Ask(Call::CheckTx) => "CheckTx",
+            Kind::Ask(Call::InsertTx) => "InsertTx",
+            Kind::Ask(Call::ReapTxs) => "ReapTxs",
             Kind::Ask(Call::Query) => "Query",
             Kind::Ask(Call::PrepareProposal) => "PrepareProposal",
             Kind::Ask(Call::ProcessProposal) => "ProcessProposal",

@@ -111,7 +111,7 @@ fn a_server_says_why_it_closes_on_a_client_and_serves_the_next() {
     let server = SocketServer::start(&any_port(), Arc::new(Echoing::default())).unwrap();
     let Endpoint::Tcp(address) = server.endpoint() else { panic!("it is TCP") };
     let mut unknown = vec![];
-    write_frame(21, b"insert", &mut unknown);
+    write_frame(23, b"later", &mut unknown);
     let mut wrong = vec![];
     write_frame(20, &[0xff; 8], &mut wrong);
     let endless = [0xff; 10].to_vec();

@@ -169,12 +169,7 @@ where
 
     /// As [`Admission::submit`], for whoever does not wait for the answer.
     pub fn admit(&self, tx: Tx, source: Source) {
-        match self.submit(tx, source) {
-            Ok(_) | Err(SubmitError::Refused(_)) => {}
-            Err(error @ (SubmitError::Application(_) | SubmitError::Store(_))) => {
-                tracing::error!(%error, "a transaction could not be checked");
-            }
-        }
+        log_failure(self.submit(tx, source));
     }
 
     /// Tells once there are transactions for this height; returns it if there are some already.
@@ -188,17 +183,22 @@ where
     /// A peer to gossip to.
     pub fn peer_up(&self, peer: PeerId) {
         self.pool().peer_up(peer);
-        self.peers().push(peer);
+        self.peer_list().push(peer);
         self.herald.stirred();
     }
 
     /// A peer less.
     pub fn peer_down(&self, peer: PeerId) {
         self.pool().peer_down(peer);
-        self.peers().retain(|&it| it != peer);
+        self.peer_list().retain(|&it| it != peer);
     }
 
-    fn peers(&self) -> MutexGuard<'_, Vec<PeerId>> {
+    /// Whom to gossip to.
+    pub fn peers(&self) -> Vec<PeerId> {
+        self.peer_list().clone()
+    }
+
+    fn peer_list(&self) -> MutexGuard<'_, Vec<PeerId>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -213,8 +213,7 @@ where
 
     /// Sends every peer what it lacks.
     pub fn gossip(&self, mut send: impl FnMut(PeerId, Vec<Tx>)) {
-        let peers = self.peers().clone();
-        for peer in peers {
+        for peer in self.peers() {
             loop {
                 let batch = self.pool().batch_for(peer, BATCH_BYTES_MAX, BATCH_COUNT_MAX);
                 let Some(txs) = batch else { break };
@@ -276,6 +275,16 @@ where
         drop(quiet);
         self.announce();
         Ok(committed)
+    }
+}
+
+/// What nobody waits for is logged, unless it is the transaction's own fault.
+pub fn log_failure(outcome: Result<TxResult, SubmitError>) {
+    match outcome {
+        Ok(_) | Err(SubmitError::Refused(_)) => {}
+        Err(error @ (SubmitError::Application(_) | SubmitError::Store(_))) => {
+            tracing::error!(%error, "a transaction could not be checked");
+        }
     }
 }
 

@@ -17,3 +17,4 @@ pub mod pool;
 pub use config::Config;
 pub use pool::{BlockLimits, Checked, Mempool, Source};
 pub use refusal::Refusal;
+pub use seen::Seen;

@@ -6,6 +6,9 @@ pub enum Refusal {
     /// It waits already, is being checked, or has passed lately.
     #[error("tx already exists in cache")]
     Seen,
+    /// There is nothing in it, and the application keeps its own mempool.
+    #[error("tx is empty")]
+    Empty,
     /// No more fit. Later they may.
     #[error(
         "mempool is full: number of txs {txs} (max: {txs_max}), \

@@ -1,5 +1,6 @@
 //! The thread of pending transactions: takes in what peers send, gossips, and asks again about what
-//! a block left behind. What is taken and what is told is decided in [`execution::Admission`].
+//! a block left behind. What is taken and what is told is decided in [`execution::Admission`], or,
+//! if the application keeps them, by the application ([`Relay`]).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -7,12 +8,16 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use consensus::Input;
-use execution::admission::{Busy, GOSSIP_PAUSE, Herald, SubmitError};
+use execution::admission::{Busy, GOSSIP_PAUSE, Herald, SubmitError, log_failure};
 use mempool::{Mempool, Source};
 use storage::Store;
 use types::{Height, Message, PeerId, Tx, TxResult};
 
 use crate::driver::Event;
+use crate::relay::Relay;
+
+/// Most bytes of transactions in one message to a peer, unless one alone has more.
+const BATCH_BYTES_MAX: usize = 512 * 1024;
 
 /// The rules, with who is told in a node.
 pub type Rules = execution::Admission<abci::Client, Bell>;
@@ -62,6 +67,8 @@ impl Herald for Bell {
 /// The pool and all who use it, from any thread.
 pub struct Admission {
     rules: Arc<Rules>,
+    /// If the application keeps the transactions; the pool is empty then.
+    relay: Option<Relay>,
     network: p2p::Handle,
 }
 
@@ -76,7 +83,12 @@ impl Admission {
         bell: Bell,
     ) -> Self {
         let rules = Arc::new(Rules::new(pool, application, store, bell));
-        Self { rules, network }
+        Self { rules, relay: None, network }
+    }
+
+    /// The same, with transactions passed on to the application and back.
+    pub fn relayed(self, relay: Option<Relay>) -> Self {
+        Self { relay, ..self }
     }
 
     /// What the executor takes transactions from.
@@ -94,7 +106,16 @@ impl Admission {
     /// # Errors
     /// If the pool or the application cannot take it. A code other than 0 is no error.
     pub fn submit(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
-        self.rules.submit(tx, source)
+        match (&self.relay, source) {
+            (None, _) => self.rules.submit(tx, source),
+            (Some(relay), Source::Local) => relay.submit(tx),
+            (Some(relay), Source::Peer(_)) => relay.bring(&tx).map(|()| TxResult::default()),
+        }
+    }
+
+    /// As [`Admission::submit`], for whoever does not wait for the answer.
+    fn admit(&self, tx: Tx, source: Source) {
+        log_failure(self.submit(tx, source));
     }
 
     /// Transactions from a peer; dropped if too many wait already (it will not be the only one to
@@ -135,34 +156,74 @@ impl Admission {
 
     /// The admission thread: takes peers' transactions, gossips, rechecks. Ends with `Work::Stop`.
     pub fn run(&self, work: &Receiver<Work>) {
+        let relayed = self.relay.as_ref().map(|it| it.config().reap_interval);
+        let pause = relayed.unwrap_or(GOSSIP_PAUSE);
         let mut gossiped = Instant::now();
-        let mut waiting = false;
+        // An application that keeps transactions is asked whether anybody wakes us or not.
+        let mut waiting = relayed.is_some();
         loop {
             let next = if waiting {
-                work.recv_timeout(GOSSIP_PAUSE.saturating_sub(gossiped.elapsed()))
+                work.recv_timeout(pause.saturating_sub(gossiped.elapsed()))
             } else {
                 work.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
             match next {
                 Ok(Work::Received(peer, txs)) => {
-                    txs.into_iter().for_each(|tx| self.rules.admit(tx, Source::Peer(peer)));
+                    txs.into_iter().for_each(|tx| self.admit(tx, Source::Peer(peer)));
                 }
-                Ok(Work::Submitted(tx)) => self.rules.admit(tx, Source::Local),
+                Ok(Work::Submitted(tx)) => self.admit(tx, Source::Local),
                 Ok(Work::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Work::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
             waiting = true;
-            if GOSSIP_PAUSE <= gossiped.elapsed() {
+            if pause <= gossiped.elapsed() {
                 // Before it looks, so that what comes meanwhile wakes it again.
                 self.bell().woken.store(false, Ordering::Release);
-                self.rules.gossip(|peer, txs| {
-                    let message = Message::Txs(txs);
-                    self.network.send(peer, message.channel(), message.encode());
-                });
-                waiting = self.rules.recheck();
+                waiting = match &self.relay {
+                    Some(relay) => {
+                        self.pass_on(relay);
+                        true
+                    }
+                    None => {
+                        self.rules.gossip(|peer, txs| self.send(peer, txs));
+                        self.rules.recheck()
+                    }
+                };
                 gossiped = Instant::now();
             }
         }
+    }
+
+    /// Tells all peers of what the application gives out.
+    fn pass_on(&self, relay: &Relay) {
+        if !relay.config().broadcast {
+            return;
+        }
+        let mut txs = match relay.reap() {
+            Ok(txs) => txs,
+            Err(error) => {
+                tracing::error!(%error, "the application gave out no transactions");
+                return;
+            }
+        };
+        // All together are no larger than one may be: the reference takes no larger message.
+        let bytes_max = BATCH_BYTES_MAX.min(relay.config().tx_bytes_max);
+        while !txs.is_empty() {
+            let mut bytes = 0;
+            let mut fits = |tx: &Tx| {
+                bytes += tx.len();
+                bytes <= bytes_max
+            };
+            let count = txs.iter().take_while(|tx| fits(tx)).count().max(1);
+            let rest = txs.split_off(count);
+            self.rules.peers().into_iter().for_each(|peer| self.send(peer, txs.clone()));
+            txs = rest;
+        }
+    }
+
+    fn send(&self, peer: PeerId, txs: Vec<Tx>) {
+        let message = Message::Txs(txs);
+        self.network.send(peer, message.channel(), message.encode());
     }
 
     /// Ends the admission thread.

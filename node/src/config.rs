@@ -246,7 +246,7 @@ mod tests {
         let loaded = Config::parse("config.toml", text).expect("the reference's own");
         let expected = Config { moniker: "node".into(), ..Config::default() };
         assert_eq!(loaded.config, expected, "the defaults are the reference's");
-        assert_eq!(loaded.without_meaning.len(), 48);
+        assert_eq!(loaded.without_meaning.len(), 43);
     }
 
     #[test]

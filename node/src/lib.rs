@@ -18,6 +18,7 @@ pub mod backend;
 pub mod driver;
 pub mod events;
 pub mod executor;
+pub mod relay;
 pub mod strangers;
 pub mod threads;
 pub mod verifier;

@@ -33,6 +33,7 @@ use crate::home::{Home, NodeKey, load_genesis};
 use crate::indexer::postgres::Sink;
 use crate::indexer::{IndexBell, IndexPlace, Indexer};
 use crate::metrics::{self, Metrics, Sources};
+use crate::relay::Relay;
 use crate::signer::{MissingState, Signer};
 use crate::strangers::Strangers;
 use crate::threads::{self, Queues, Table};
@@ -171,13 +172,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
     let events = Arc::new(Events::new(Arc::clone(&metrics), index_bell.clone()));
     let (network, network_events) = open_network(options, &prepared)?;
     let queues = Queues::new();
-    let admission = Arc::new(Admission::new(
-        Mempool::new(config.mempool()),
-        prepared.application.mempool.clone(),
-        prepared.store.clone(),
-        network.clone(),
-        Bell::new(queues.work.0.clone(), queues.inputs.0.clone()),
-    ));
+    let admission = open_admission(config, &prepared, &network, &queues);
     let backend = NodeBackend {
         identity: backend::identity(
             options,
@@ -230,6 +225,25 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
         tracing::warn!("not everything stopped within {STOP_TIME_MAX:?}");
     }
     outcome
+}
+
+/// The door for transactions: to our pool, or to the application's.
+fn open_admission(
+    config: &Config,
+    prepared: &Prepared,
+    network: &p2p::Handle,
+    queues: &Queues,
+) -> Arc<Admission> {
+    let application = &prepared.application.mempool;
+    let admission = Admission::new(
+        Mempool::new(config.mempool()),
+        application.clone(),
+        prepared.store.clone(),
+        network.clone(),
+        Bell::new(queues.work.0.clone(), queues.inputs.0.clone()),
+    );
+    let relay = config.relay().map(|config| Relay::new(application.clone(), config));
+    Arc::new(admission.relayed(relay))
 }
 
 /// What the threads share.

@@ -14,7 +14,7 @@ use types::codec::scalar::{
     round, round_to_wire, signature, time, time_to_wire, unsigned, unsigned_to_wire,
 };
 use types::hash::{ADDRESS_BYTES, HASH_BYTES};
-use types::{Address, AppHash, Hash, Height, PublicKey, ValidatorUpdate};
+use types::{Address, AppHash, Hash, Height, PublicKey, Tx, ValidatorUpdate};
 
 use super::decoded;
 use super::response::{snapshot_from_wire, snapshot_to_wire};
@@ -22,7 +22,8 @@ use crate::request::{
     ApplySnapshotChunkRequest, BlockRequest, CheckTxKind, CheckTxRequest, CommitInfo,
     ExtendedCommitInfo, ExtendedVoteSummary, InfoRequest, InitChainRequest,
     LoadSnapshotChunkRequest, Misbehavior, MisbehaviorKind, OfferSnapshotRequest,
-    PrepareProposalRequest, QueryRequest, VerifyVoteExtensionRequest, VoteFlag, VoteSummary,
+    PrepareProposalRequest, QueryRequest, ReapTxsRequest, VerifyVoteExtensionRequest, VoteFlag,
+    VoteSummary,
 };
 
 /// spec: `RequestInitChain`; its parameters are read elsewhere, with the fields that the published
@@ -41,6 +42,22 @@ struct WireInitChain {
     app_state_bytes: Bytes,
     #[prost(int64, tag = "6")]
     initial_height: i64,
+}
+
+/// spec: `RequestInsertTx`, which is younger than the published messages.
+#[derive(Clone, PartialEq, Message)]
+struct WireInsertTx {
+    #[prost(bytes = "bytes", tag = "1")]
+    tx: Bytes,
+}
+
+/// spec: `RequestReapTxs`, which is younger than the published messages.
+#[derive(Clone, PartialEq, Message)]
+struct WireReapTxs {
+    #[prost(uint64, tag = "1")]
+    max_bytes: u64,
+    #[prost(uint64, tag = "2")]
+    max_gas: u64,
 }
 
 /// The bytes of an Info.
@@ -119,6 +136,34 @@ pub fn decode_check_tx(bytes: Bytes) -> Result<CheckTxRequest, DecodeError> {
         Err(error) => return Err(refused("check_tx.type", error)),
     };
     Ok(CheckTxRequest { tx: wire.tx, kind })
+}
+
+/// The bytes of an InsertTx.
+pub fn encode_insert_tx(tx: &Tx) -> Vec<u8> {
+    WireInsertTx { tx: tx.clone() }.encode_to_vec()
+}
+
+/// Reads an InsertTx.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_insert_tx(bytes: Bytes) -> Result<Tx, DecodeError> {
+    decoded::<WireInsertTx>("insert_tx", bytes).map(|it| it.tx)
+}
+
+/// The bytes of a ReapTxs.
+pub fn encode_reap_txs(request: &ReapTxsRequest) -> Vec<u8> {
+    let ReapTxsRequest { bytes_max, gas_max } = *request;
+    WireReapTxs { max_bytes: bytes_max, max_gas: gas_max }.encode_to_vec()
+}
+
+/// Reads a ReapTxs.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_reap_txs(bytes: Bytes) -> Result<ReapTxsRequest, DecodeError> {
+    let WireReapTxs { max_bytes, max_gas } = decoded("reap_txs", bytes)?;
+    Ok(ReapTxsRequest { bytes_max: max_bytes, gas_max: max_gas })
 }
 
 /// The bytes of a Query.

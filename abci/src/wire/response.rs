@@ -33,6 +33,20 @@ struct WireInitChain {
     app_hash: Bytes,
 }
 
+/// spec: `ResponseInsertTx`, which is younger than the published messages.
+#[derive(Clone, PartialEq, Message)]
+struct WireInsertTx {
+    #[prost(uint32, tag = "1")]
+    code: u32,
+}
+
+/// spec: `ResponseReapTxs`, which is younger than the published messages.
+#[derive(Clone, PartialEq, Message)]
+struct WireReapTxs {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    txs: Vec<Tx>,
+}
+
 /// The bytes of an exception.
 pub fn encode_exception(error: &str) -> Vec<u8> {
     abci::ResponseException { error: error.to_owned() }.encode_to_vec()
@@ -95,6 +109,32 @@ pub fn decode_init_chain(bytes: Bytes) -> Result<InitChainResponse, DecodeError>
         validators: updates_from_wire("init_chain.validators", wire.validators)?,
         app_hash: AppHash(wire.app_hash),
     })
+}
+
+/// The bytes of an answer to InsertTx.
+pub fn encode_insert_tx(code: u32) -> Vec<u8> {
+    WireInsertTx { code }.encode_to_vec()
+}
+
+/// Reads an answer to InsertTx.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_insert_tx(bytes: Bytes) -> Result<u32, DecodeError> {
+    decoded::<WireInsertTx>("insert_tx", bytes).map(|it| it.code)
+}
+
+/// The bytes of an answer to ReapTxs.
+pub fn encode_reap_txs(txs: Vec<Tx>) -> Vec<u8> {
+    WireReapTxs { txs }.encode_to_vec()
+}
+
+/// Reads an answer to ReapTxs.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode_reap_txs(bytes: Bytes) -> Result<Vec<Tx>, DecodeError> {
+    decoded::<WireReapTxs>("reap_txs", bytes).map(|it| it.txs)
 }
 
 /// The bytes of an answer to Query.

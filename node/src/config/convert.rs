@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use super::{Config, listen};
 use crate::home::Home;
+use crate::relay;
 
 /// Where addresses of peers are kept, within the home.
 pub const ADDRESS_BOOK: &str = "config/address_book.json";
@@ -41,12 +42,28 @@ impl Config {
         mempool::Config {
             recheck: section.recheck,
             broadcast: section.broadcast,
-            txs_max: if section.kind == "nop" { 0 } else { section.size },
+            txs_max: if section.kind == "flood" { section.size } else { 0 },
             txs_bytes_max: section.max_txs_bytes,
             tx_bytes_max: section.max_tx_bytes,
             seen_max: section.cache_size,
             remember_invalid: section.keep_invalid_txs_in_cache,
         }
+    }
+
+    /// How transactions are passed on for an application that keeps them itself, if it does.
+    pub fn relay(&self) -> Option<relay::Config> {
+        let section = &self.mempool;
+        (section.kind == "app").then(|| relay::Config {
+            broadcast: section.broadcast,
+            tx_bytes_max: section.max_tx_bytes,
+            seen_max: section.seen_cache_size,
+            reap: abci::ReapTxsRequest {
+                bytes_max: section.reap_max_bytes,
+                gas_max: section.reap_max_gas,
+            },
+            reap_interval: section.reap_interval,
+            retry_delay: section.check_tx_retry_delay,
+        })
     }
 
     /// Where and within which limits the RPC answers.

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys of the reference that are accepted but change nothing here. One that ends in a dot stands
 /// for a whole table.
-pub const WITHOUT_MEANING: [&str; 59] = [
+pub const WITHOUT_MEANING: [&str; 54] = [
     // There is one store, one way of peers to find each other, and no filter by the application.
     "version",
     "home",
@@ -42,11 +42,6 @@ pub const WITHOUT_MEANING: [&str; 59] = [
     "mempool.max_batch_bytes",
     "mempool.experimental_max_gossip_connections_to_persistent_peers",
     "mempool.experimental_max_gossip_connections_to_non_persistent_peers",
-    "mempool.seen_cache_size",
-    "mempool.reap_max_bytes",
-    "mempool.reap_max_gas",
-    "mempool.reap_interval",
-    "mempool.check_tx_retry_delay",
     "statesync.rpc_servers",
     "statesync.trust_height",
     "statesync.trust_hash",

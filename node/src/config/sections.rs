@@ -156,7 +156,7 @@ pub struct BootstrapPeer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mempool {
-    /// `flood`, or `nop` for none at all.
+    /// `flood`, `app` for the application's own, or `nop` for none at all.
     #[serde(rename = "type")]
     pub kind: String,
     /// Whether what stays is checked again after a block.
@@ -174,6 +174,18 @@ pub struct Mempool {
     pub keep_invalid_txs_in_cache: bool,
     /// Bytes of one transaction at most.
     pub max_tx_bytes: usize,
+    /// For `app`: transactions whose hash is remembered, so that they are not brought twice.
+    pub seen_cache_size: usize,
+    /// For `app`: bytes that are fetched at once; 0 is no limit.
+    pub reap_max_bytes: u64,
+    /// For `app`: gas that is fetched at once; 0 is no limit.
+    pub reap_max_gas: u64,
+    /// For `app`: time between two fetches.
+    #[serde(with = "duration")]
+    pub reap_interval: Duration,
+    /// For `app`: after what time a client may send a refused transaction again.
+    #[serde(with = "duration")]
+    pub check_tx_retry_delay: Duration,
 }
 
 impl Default for Mempool {
@@ -187,6 +199,11 @@ impl Default for Mempool {
             cache_size: 10_000,
             keep_invalid_txs_in_cache: false,
             max_tx_bytes: 4 << 20,
+            seen_cache_size: 100_000,
+            reap_max_bytes: 0,
+            reap_max_gas: 0,
+            reap_interval: Duration::from_millis(500),
+            check_tx_retry_delay: Duration::from_secs(5),
         }
     }
 }

@@ -46,7 +46,7 @@ impl Config {
         let choices: [(&'static str, &str, &[&str]); 5] = [
             ("log_format", &self.log_format, &["plain", "json"]),
             ("abci", &self.abci, &["socket", "grpc"]),
-            ("mempool.type", &self.mempool.kind, &["flood", "nop"]),
+            ("mempool.type", &self.mempool.kind, &["flood", "app", "nop"]),
             ("blocksync.version", &self.blocksync.version, &["v0"]),
             ("tx_index.indexer", &self.tx_index.indexer, &["kv", "psql", "null"]),
         ];
@@ -59,9 +59,23 @@ impl Config {
         Ok(())
     }
 
-    /// Either an application of ours, or where another listens.
+    /// Either an application of ours, or where another listens, which may keep its own mempool.
     fn check_application(&self) -> Result<(), Fault> {
+        let keeps_txs = self.mempool.kind == "app";
+        for (field, value) in [
+            ("mempool.reap_interval", self.mempool.reap_interval),
+            ("mempool.check_tx_retry_delay", self.mempool.check_tx_retry_delay),
+        ] {
+            if keeps_txs && value.is_zero() {
+                return Err(Fault::new(field, "0s is no time to wait", "write such as \"500ms\""));
+            }
+        }
         if application::IN_PROCESS.contains(&self.proxy_app.as_str()) {
+            if keeps_txs {
+                let problem = format!("{} keeps no mempool of its own", self.proxy_app);
+                let remedy = "write mempool.type = \"flood\"";
+                return Err(Fault::new("mempool.type", problem, remedy));
+            }
             return Ok(());
         }
         let parsed = self.proxy_app.parse::<abci::Endpoint>();
@@ -168,10 +182,10 @@ impl Config {
                 return Err(Fault::new(field, "0 lets nothing pass", "write a number above 0"));
             }
         }
-        if self.mempool.kind == "nop" && !self.consensus.create_empty_blocks {
+        if self.mempool.kind != "flood" && !self.consensus.create_empty_blocks {
             return Err(Fault::new(
                 "consensus.create_empty_blocks",
-                "without a mempool nothing would ever ask for a block",
+                "without a mempool of the node's nothing would ever ask for a block",
                 "write true, or mempool.type = \"flood\"",
             ));
         }

@@ -19,4 +19,5 @@ mod ledger;
 mod light;
 mod load;
 mod ordinary;
+mod relayed;
 mod validators;
