@@ -173,7 +173,8 @@ fn ten_thousand_transfers_lose_nothing_and_a_balance_is_proven_against_the_heade
 /// A light client that we did not write follows the headers of one node, and the proof that another
 /// gives holds under the app hash in one of them.
 fn prove_a_balance(clients: &[Client], account: Account) {
-    let height = clients[1].height().expect("it runs") - 1;
+    let height = clients[1].height().expect("it runs");
+    clients[1].await_height(height + 1);
     let asked = json!({
         "path": "/bank/balance",
         "data": hex::encode(balance_key(account, "coin")),
