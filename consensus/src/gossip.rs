@@ -269,6 +269,7 @@ impl Gossip {
         if std::mem::replace(&mut self.idle, true) {
             self.repeat(now, view, outputs);
         }
+        self.say_what_lacks(view, outputs);
         for (&id, peer) in &mut self.peers {
             peer.messages = 0;
             peer.stalled = peer.stalled.saturating_add(1);

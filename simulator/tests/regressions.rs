@@ -1,7 +1,7 @@
 //! Every bug that the simulator has found, as the plan that found it.
 
 use simulator::plan::{
-    Bandwidth, Fault, FaultKind, MessageKind, Rule, SignerFate, Vice, WaitsPlan,
+    Bandwidth, Fault, FaultKind, MessageKind, Rule, SignerFate, Vice, WaitsPlan, WholePlan,
 };
 use simulator::{Plan, world};
 
@@ -88,4 +88,36 @@ fn a_height_that_nobody_accepts_is_no_race_through_rounds() {
     let report = world::run(&plan);
     assert_eq!(report.failure, None);
     assert!(report.counts.rounds < 20 * report.counts.heights, "{:?}", report.counts.rounds);
+}
+
+/// What a line's queue had no room for was lost, and what was not confirmed was sent again from the
+/// first part on: a block larger than the queue never came across, in whatever round (seeds
+/// 1795702436007050, 1795702436002493 and 1795702436005063 --whole). Who lacks parts says now which.
+#[test]
+fn a_block_that_no_queue_holds_comes_across_piece_by_piece() {
+    let mut whole = WholePlan::default();
+    whole.workload.pause_ms = 20;
+    whole.workload.patience_ms = 80;
+    whole.workload.value_bytes_max = 12_193;
+    let mut plan = Plan::fair(1795702436007050, &[10; 4], 8).whole(whole);
+    plan.network.bandwidth = Some(Bandwidth {
+        uplink: 2_175_293,
+        downlink: 2_175_293,
+        link: 725_097,
+        waiting_max: 413_472,
+    });
+    plan.waits = WaitsPlan {
+        propose: 114,
+        prevote: 74,
+        precommit: 101,
+        delta: 189,
+        gossip: 1086,
+        relay: 189,
+        catch_up: 2679,
+        ..plan.waits
+    };
+    // So many transactions wait behind it that a block takes ten parts.
+    let outage = FaultKind::Outage { members: vec![2, 3] };
+    plan.faults = vec![Fault { at_ms: 100, lasts_ms: 2000, kind: outage }];
+    passes(&plan);
 }

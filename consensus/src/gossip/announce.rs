@@ -1,7 +1,7 @@
 //! What goes to all peers: where we are, what we made ourselves, and what has come here.
 
 use types::message::WireStep;
-use types::{BitArray, Message, PartSet, Time, ValidatorIndex, VoteKind};
+use types::{BitArray, Message, PartSet, Proposal, Time, ValidatorIndex, VoteKind};
 
 use super::peer::{Ballot, EarlyProposal, Peer};
 use super::{Aged, Gossip, RIPE_TICKS, View, send};
@@ -23,14 +23,26 @@ impl View<'_> {
 
     /// What we have of a block that has a polka in this round or is decided, as a message.
     pub(super) fn new_valid_block(&self) -> Option<Message> {
-        let parts = self.valid_parts()?;
-        Some(Message::NewValidBlock {
+        self.valid_parts().map(|parts| self.word_on(parts))
+    }
+
+    /// What we have of this round's block as long as we lack some of it and nothing says that it
+    /// is valid, as a message: to a peer, as to the reference's, it does not matter why we want it.
+    fn block_that_lacks(&self) -> Option<Message> {
+        let here = |it: &&Proposal| (it.height, it.round) == (self.height, self.round);
+        let wanted = self.proposal.filter(here)?.block_id.parts;
+        let parts = self.parts.filter(|it| it.header() == wanted && !it.is_complete())?;
+        self.valid_parts().is_none().then(|| self.word_on(parts))
+    }
+
+    fn word_on(&self, parts: &PartSet) -> Message {
+        Message::NewValidBlock {
             height: self.height,
             round: self.round,
             parts: parts.header(),
             have: parts.have().clone(),
             is_commit: self.decided.is_some(),
-        })
+        }
     }
 
     fn valid_parts(&self) -> Option<&PartSet> {
@@ -208,6 +220,14 @@ impl Gossip {
             } else {
                 say_bits(ballot, tally, outputs);
             }
+        }
+    }
+
+    /// Says which parts of this round's block are here, as long as some are not: a peer whose queue
+    /// to us holds less than a block would otherwise send its first parts again and again.
+    pub(super) fn say_what_lacks(&self, view: &View<'_>, outputs: &mut Vec<Output>) {
+        if let Some(message) = view.block_that_lacks() {
+            self.send_all(outputs, message);
         }
     }
 

@@ -8,7 +8,7 @@
 //! other. (Longer circles hold a circle of two: of the life whose first end is the earliest, and
 //! the one before it.) No maintained crate takes writes that were never answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bytes::Bytes;
@@ -35,6 +35,8 @@ enum Action {
 #[derive(Debug, Default)]
 pub struct History {
     keys: BTreeMap<Bytes, Vec<Operation>>,
+    /// Keys of which nothing is asked.
+    forgotten: BTreeSet<Bytes>,
     count: usize,
 }
 
@@ -63,6 +65,12 @@ impl History {
         self.keys.entry(operation.key.clone()).or_default().push(operation);
     }
 
+    /// A value was written to a key twice, and rightly so: what is read of the key afterwards
+    /// names no write any more.
+    pub fn forget(&mut self, key: &Bytes) {
+        self.forgotten.insert(key.clone());
+    }
+
     /// How many operations there are.
     pub fn count(&self) -> usize {
         self.count
@@ -73,7 +81,8 @@ impl History {
     /// # Errors
     /// The first key that has none, and what stands against one.
     pub fn check(&self) -> Result<(), String> {
-        for (key, operations) in &self.keys {
+        let keys = self.keys.iter().filter(|(key, _)| !self.forgotten.contains(*key));
+        for (key, operations) in keys {
             let lives = lives(operations).map_err(|why| format!("{key:?}: {why}"))?;
             for (index, one) in lives.iter().enumerate() {
                 if let Some(other) = lives[..index].iter().find(|it| one.excludes(it)) {

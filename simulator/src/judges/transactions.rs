@@ -50,6 +50,7 @@ impl Transactions {
         let height = block.header.height;
         self.tip = Some(height);
         for (index, tx) in block.txs.iter().enumerate() {
+            let repeated = self.places.contains_key(tx);
             match self.places.get(tx) {
                 Some(&(first, at)) if succeeded(first, at) => {
                     if by_honest {
@@ -61,6 +62,9 @@ impl Transactions {
                 }
             }
             if let Some((key, value)) = write_of(tx) {
+                if repeated {
+                    self.history.forget(&key);
+                }
                 self.values.entry(key).or_default().push((height, value));
             }
         }

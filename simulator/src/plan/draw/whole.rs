@@ -8,6 +8,7 @@ use crate::plan::fault::{Fault, FaultClass, FaultKind};
 use crate::plan::shape::{Shape, ShapeError};
 use crate::plan::whole::{ApplicationPlan, WholePlan, WorkloadPlan};
 use crate::plan::{MachineKind, Plan};
+use crate::world::BLOCK_BYTES_MAX;
 
 /// Of the chance for what light plans do not have.
 const STREAM: u64 = 50;
@@ -44,6 +45,12 @@ impl Plan {
         if 0 < whole.application.retain_blocks {
             // Nobody could give an empty folder what all have forgotten.
             plan.faults.retain(|fault| !matches!(fault.kind, FaultKind::Wipe { .. }));
+        }
+        if let Some(lines) = &mut plan.network.bandwidth {
+            // As a node's do: what waits for a peer holds the largest block, and what waits for all
+            // peers one for each.
+            let peers = u64::try_from(plan.members.len()).expect("few members");
+            lines.waiting_max = lines.waiting_max.max(peers * BLOCK_BYTES_MAX);
         }
         plan.machine.kind = MachineKind::Whole(Box::new(whole));
         plan.faults.extend(places(&mut chance, &plan));
