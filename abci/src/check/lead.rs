@@ -376,11 +376,12 @@ impl Leading<'_> {
     }
 }
 
-/// The same question with less room than its transactions need.
+/// The same question with a byte less room than its transactions need, with what the block adds
+/// around each.
 fn tight(prepare: &PrepareProposalRequest) -> Option<PrepareProposalRequest> {
     let needed: u64 = prepare.txs.iter().map(|tx| tx_bytes_in_block(tx)).sum();
-    let most = (needed / 2).min(prepare.txs_bytes_max);
-    (0 < most).then(|| PrepareProposalRequest { txs_bytes_max: most, ..prepare.clone() })
+    let most = needed.checked_sub(1)?.min(prepare.txs_bytes_max);
+    Some(PrepareProposalRequest { txs_bytes_max: most, ..prepare.clone() })
 }
 
 /// Asks until it is told to stop, at least once.

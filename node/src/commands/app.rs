@@ -1,5 +1,7 @@
 //! `lockstep app`: applications of ours, for nodes of any make.
 
+mod check;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,6 +29,8 @@ pub struct Args {
 enum Command {
     /// Serve an application until it is told to stop (SIGINT or SIGTERM).
     Serve(ServeArgs),
+    /// Check from outside whether an application keeps to what ABCI 2.0 requires, in any language.
+    Check(Box<check::Args>),
 }
 
 /// Arguments of `lockstep app serve`.
@@ -116,10 +120,11 @@ impl Server {
 /// Carries out `lockstep app`.
 ///
 /// # Errors
-/// If the application cannot be served, or cannot go on.
+/// If the application cannot be served, cannot go on, or does not keep to what is required.
 pub fn run(around: &Surroundings, args: &Args) -> Result<()> {
     match &args.command {
         Command::Serve(args) => serve(around, args),
+        Command::Check(args) => check::run(around, args),
     }
 }
 
