@@ -106,94 +106,121 @@ pub fn run(
             script = Some(begun);
         }
     }
+    let mut others = Others { board: &mut board, instances, config };
     if let Some(script) = script.as_ref().filter(|it| !it.steps.is_empty()) {
-        compare(&mut board, (instances, config), &link, script, tell)?;
+        others.compare(&link, script, tell);
     }
-    strange_frames(&mut board, (instances, config), &mut first, &link, tell)?;
+    others.strange_frames(&mut *first, &link, tell);
     let (blocks, txs) = script.map_or((0, 0), |script| (script.steps.len(), script.txs().count()));
     if txs == 0 {
-        let reason = "no transaction came into a block: give some with --tx or --txs";
-        board.unreached(
-            &[Claim::ResultCount, Claim::ResultsDeterministic, Claim::CheckTxSettles],
-            reason,
-        );
+        let reason = "no transaction came into a block: give some that the application takes";
+        let claims = [Claim::ResultCount, Claim::ResultsDeterministic, Claim::CheckTxSettles];
+        board.unreached(&claims, reason);
     }
     let (blocks, txs) = (blocks as u64, txs as u64);
     let findings = board.findings();
     Ok(Report { application, seed: config.seed, blocks, txs, findings })
 }
 
-/// Holds other instances against the first.
-fn compare(
-    board: &mut Board,
-    (instances, config): (&mut dyn Instances, &Config),
-    first: &Link,
-    script: &Script,
-    tell: &mut dyn FnMut(Standing),
-) -> Result<(), CheckError> {
-    let step = |done| Standing { part: "other instances", done, of: 3 };
-    if !script.steps.iter().any(|it| it.extends) {
-        board.unreached(&OF_EXTENSIONS, "vote extensions are not enabled on this chain");
+/// What is found out with instances beside the first.
+struct Others<'a> {
+    board: &'a mut Board,
+    instances: &'a mut dyn Instances,
+    config: &'a Config,
+}
+
+impl Others<'_> {
+    /// A further instance; without it nothing can be seen of these claims.
+    fn another(&mut self, claims: &[Claim]) -> Option<(Box<dyn Instance>, Link)> {
+        let reason = match self.instances.fresh() {
+            Ok(Some(instance)) => match instance.connect() {
+                Ok(link) => return Some((instance, link)),
+                Err(error) => format!("another instance cannot be reached: {error}"),
+            },
+            Ok(None) => format!("it takes another instance: {}", self.instances.remedy()),
+            Err(error) => format!("another instance does not start: {error}"),
+        };
+        self.board.unreached(claims, &reason);
+        None
     }
-    tell(step(0));
-    let Some(second) = instances.fresh()? else {
-        let reason = format!("it takes a second instance: {}", instances.remedy());
-        board.unreached(&OF_TWO, &reason);
-        board.unreached(&crash::CLAIMS, &reason);
-        board.unreached(&restore::CLAIMS, &reason);
-        return Ok(());
-    };
-    // So that whoever looks at a clock sees another time.
-    std::thread::sleep(config.clock_gap);
-    let agreed = follow::follow(board, &second.connect()?, script).unwrap_or(0);
-    drop(second);
-    tell(step(1));
-    if agreed < script.steps.len() {
-        // Others would differ for the same reason, which would tell nothing new.
-        let reason = format!("two instances agree on the first {agreed} blocks only");
-        board.unreached(&crash::CLAIMS, &reason);
-        board.unreached(&restore::CLAIMS, &reason);
-        return Ok(());
-    }
-    match instances.fresh()? {
-        None => {
-            let reason = format!("it takes a third instance: {}", instances.remedy());
-            board.unreached(&crash::CLAIMS, &reason);
+
+    /// Holds them against the first.
+    fn compare(&mut self, first: &Link, script: &Script, tell: &mut dyn FnMut(Standing)) {
+        let step = |done| Standing { part: "other instances", done, of: 3 };
+        if !script.steps.iter().any(|it| it.extends) {
+            let reason = "vote extensions are not enabled on this chain";
+            self.board.unreached(&OF_EXTENSIONS, reason);
         }
-        Some(mut third) => {
-            if third.crash()? {
-                drop(crash::crash(board, &mut *third, script));
-            } else {
-                let reason = format!("nobody may kill it: {}", instances.remedy());
-                board.unreached(&crash::CLAIMS, &reason);
+        tell(step(0));
+        let claims = [&OF_TWO[..], &crash::CLAIMS, &restore::CLAIMS].concat();
+        let Some((second, link)) = self.another(&claims) else { return };
+        // So that whoever looks at a clock sees another time.
+        std::thread::sleep(self.config.clock_gap);
+        let agreed = follow::follow(self.board, &link, script).unwrap_or(0);
+        drop((second, link));
+        tell(step(1));
+        if agreed < script.steps.len() {
+            // Others would differ for the same reason, which would tell nothing new.
+            let reason = format!("two instances agree on the first {agreed} blocks only");
+            self.board.unreached(&crash::CLAIMS, &reason);
+            self.board.unreached(&restore::CLAIMS, &reason);
+            return;
+        }
+        self.crash(script);
+        tell(step(2));
+        // Where it broke off is noted.
+        drop(self.restore(first, script));
+        tell(step(3));
+    }
+
+    fn crash(&mut self, script: &Script) {
+        let Some((mut third, link)) = self.another(&crash::CLAIMS) else { return };
+        drop(link);
+        match third.crash() {
+            // Where it broke off is noted.
+            Ok(true) => drop(crash::crash(self.board, &mut *third, script)),
+            Ok(false) => {
+                let reason = format!("nobody may kill it: {}", self.instances.remedy());
+                self.board.unreached(&crash::CLAIMS, &reason);
+            }
+            Err(error) => {
+                let what = format!("killed before the chain began, it does not come back: {error}");
+                self.board.failed(Claim::CrashReplay, Evidence::new(what));
             }
         }
     }
-    tell(step(2));
-    let restored = restore::restore(board, (instances, config.seed), first, script)?;
-    // Where it broke off is noted.
-    let (Ok(()) | Err(Stopped)) = restored;
-    tell(step(3));
-    Ok(())
-}
 
-/// Puts strange frames to a fresh instance, or to the first if there is no other.
-fn strange_frames(
-    board: &mut Board,
-    (instances, config): (&mut dyn Instances, &Config),
-    first: &mut Box<dyn Instance>,
-    link: &Link,
-    tell: &mut dyn FnMut(Standing),
-) -> Result<(), CheckError> {
-    tell(Standing { part: "frames", done: 0, of: 1 });
-    if link.frames.is_none() {
-        board.unreached(&Claim::OF_FRAMES, "gRPC has no frames");
-        return Ok(());
+    fn restore(&mut self, first: &Link, script: &Script) -> Result<(), Stopped> {
+        let Some(taken) = restore::take(self.board, first, script)? else { return Ok(()) };
+        let Some((_fresh, link)) = self.another(&restore::CLAIMS) else { return Ok(()) };
+        restore::start_from(self.board, &link, &taken, script)?;
+        if self.board.has_failed(Claim::Snapshot) {
+            let reason = "not even the snapshot as it is was taken";
+            self.board.unreached(&restore::CLAIMS, reason);
+            return Ok(());
+        }
+        let Some((_fresh, link)) = self.another(&restore::CLAIMS) else { return Ok(()) };
+        restore::start_from_changed(self.board, &link, taken, self.config.seed)
     }
-    let mut fresh = instances.fresh()?;
-    let instance = fresh.as_mut().unwrap_or(first);
-    if let Some(endpoint) = instance.connect()?.frames {
-        frames::check_frames(board, &mut **instance, &endpoint, config.limit);
+
+    /// Puts strange frames to a fresh instance, or to the first if there is no other.
+    fn strange_frames(
+        &mut self,
+        first: &mut dyn Instance,
+        link: &Link,
+        tell: &mut dyn FnMut(Standing),
+    ) {
+        tell(Standing { part: "frames", done: 0, of: 1 });
+        let Some(endpoint) = &link.frames else {
+            self.board.unreached(&Claim::OF_FRAMES, "gRPC has no frames");
+            return;
+        };
+        let limit = self.config.limit;
+        match self.another(&[]) {
+            Some((mut fresh, Link { frames: Some(endpoint), .. })) => {
+                frames::check_frames(self.board, &mut *fresh, &endpoint, limit);
+            }
+            Some(_) | None => frames::check_frames(self.board, first, endpoint, limit),
+        }
     }
-    Ok(())
 }

@@ -4,20 +4,24 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use types::chain_state::LastBlock;
 use types::keys::SIGNATURE_BYTES;
 use types::vote::Extension;
 use types::{
-    Address, Block, BlockOutcome, ChainState, CommitSig, ExtendedCommit, ExtendedCommitSig,
-    Genesis, Height, Round, Signature, Tx, TxResult,
+    Address, Block, BlockOutcome, ChainState, CommitSig, Evidence as Proof, ExtendedCommit,
+    ExtendedCommitSig, Genesis, Height, Round, Signature, Tx, TxResult,
 };
 
 use super::report::Evidence;
 use crate::application::Call;
-use crate::request::{BlockRequest, ExtendedCommitInfo, PrepareProposalRequest};
+use crate::request::{BlockRequest, ExtendedCommitInfo, Misbehavior, PrepareProposalRequest};
 use crate::response::InitChainResponse;
+use crate::testing::faults::equivocation;
 
 /// How much later each block is than the one before.
 const BLOCK_GAP: Duration = Duration::from_secs(1);
+/// How often a vote is missing.
+const SILENT_EVERY: u64 = 3;
 /// Proves nothing; nobody is asked for a proof.
 const SIGNATURE: Signature = Signature([0; SIGNATURE_BYTES]);
 
@@ -71,11 +75,13 @@ impl Chain {
             Some(_) => self.state.last_block_time.after(BLOCK_GAP),
             None => self.state.last_block_time,
         };
+        let evidence = self.evidence();
+        let evidence_bytes = types::evidence::encoded_bytes(&evidence);
         PrepareProposalRequest {
-            txs_bytes_max: bytes_max.unwrap_or_else(|| self.state.txs_bytes_max(0)),
+            txs_bytes_max: bytes_max.unwrap_or_else(|| self.state.txs_bytes_max(evidence_bytes)),
             txs,
             local_last_commit: last_commit,
-            misbehavior: Vec::new(),
+            misbehavior: Misbehavior::of(&evidence),
             height: self.state.next_height(),
             time,
             next_validators_hash: self.state.next_validators.hash(),
@@ -87,7 +93,8 @@ impl Chain {
     pub(super) fn block(&self, txs: Vec<Tx>) -> Block {
         let proposer = self.state.validators.proposer().address;
         let commit = self.last_commit();
-        self.state.make_block(txs, commit.as_ref().map(ExtendedCommit::commit), vec![], proposer)
+        let commit = commit.as_ref().map(ExtendedCommit::commit);
+        self.state.make_block(txs, commit, self.evidence(), proposer)
     }
 
     /// A block as the application is asked about it.
@@ -116,15 +123,39 @@ impl Chain {
         Ok(())
     }
 
-    /// Everybody's votes for the last block.
+    /// Somebody whom the chain can do without: with less than a third of the power. The place
+    /// moves on with the height.
+    fn spare(&self, last: &LastBlock) -> Option<Address> {
+        let members = last.validators.validators();
+        let place = usize::try_from(last.height.0).unwrap_or(0) % members.len();
+        let spare = &members[place];
+        let few = spare.power.0.checked_mul(3)? < last.validators.total_power().0;
+        few.then_some(spare.address)
+    }
+
+    /// What the next block proves: in the second, that somebody voted twice in the first.
+    fn evidence(&self) -> Vec<Proof> {
+        let last = self.state.last_block.as_ref();
+        let last = last.filter(|last| last.height == self.state.initial_height);
+        let accused = last.and_then(|last| self.spare(last).map(|it| (last, it)));
+        let time = self.state.last_block_time;
+        accused.iter().map(|(last, culprit)| equivocation(last, time, culprit)).collect()
+    }
+
+    /// The votes for the last block: everybody's, but every third time somebody is silent.
     fn last_commit(&self) -> Option<ExtendedCommit> {
         let last = self.state.last_block.as_ref()?;
         let timestamp = self.state.last_block_time.after(BLOCK_GAP);
         let extended = self.state.params.extensions_enabled(last.height);
-        let entry = |validator_address| ExtendedCommitSig {
-            sig: CommitSig::Commit { validator_address, timestamp, signature: SIGNATURE },
-            extension: extended
-                .then(|| Extension { bytes: self.extension.clone(), signature: SIGNATURE }),
+        let silent = self.spare(last).filter(|_| last.height.0.is_multiple_of(SILENT_EVERY));
+        let entry = |validator_address| {
+            if silent == Some(validator_address) {
+                return ExtendedCommitSig { sig: CommitSig::Absent, extension: None };
+            }
+            let bytes = self.extension.clone();
+            let extension = extended.then_some(Extension { bytes, signature: SIGNATURE });
+            let sig = CommitSig::Commit { validator_address, timestamp, signature: SIGNATURE };
+            ExtendedCommitSig { sig, extension }
         };
         let members = last.validators.validators().iter();
         Some(ExtendedCommit {

@@ -103,12 +103,13 @@ impl Link {
 pub struct Running<C> {
     /// How each is reached, in the order of use.
     connecting: std::vec::IntoIter<C>,
+    remedy: String,
 }
 
 impl<C: Fn() -> io::Result<Link> + 'static> Running<C> {
-    /// Instances to which `connecting` connects, each again and again.
-    pub fn new(connecting: Vec<C>) -> Self {
-        Self { connecting: connecting.into_iter() }
+    /// Instances to which `connecting` connects, each again and again; and what to do for more.
+    pub fn new(connecting: Vec<C>, remedy: impl Into<String>) -> Self {
+        Self { connecting: connecting.into_iter(), remedy: remedy.into() }
     }
 }
 
@@ -119,7 +120,7 @@ impl<C: Fn() -> io::Result<Link> + 'static> Instances for Running<C> {
     }
 
     fn remedy(&self) -> &str {
-        "have the check start them itself, with --spawn (or give --second)"
+        &self.remedy
     }
 }
 

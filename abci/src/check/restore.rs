@@ -5,7 +5,7 @@ use types::AppHash;
 
 use super::Claim;
 use super::crash::compare;
-use super::instances::{InstanceError, Instances, Link};
+use super::instances::Link;
 use super::plan::mixed;
 use super::report::{Board, Evidence, Stopped};
 use super::script::Script;
@@ -24,42 +24,18 @@ const BLOCKS_AFTER: usize = 3;
 const CHUNKS_MAX: u32 = 10_000;
 
 /// A snapshot with all its pieces, and what the chain says of its height.
-struct Taken {
+pub(super) struct Taken {
     snapshot: Snapshot,
     app_hash: AppHash,
     chunks: Vec<Bytes>,
 }
 
-/// Has fresh instances start from the first one's snapshot.
-pub(super) fn restore(
+/// Fetches the latest snapshot of the first instance.
+pub(super) fn take(
     board: &mut Board,
-    (instances, seed): (&mut dyn Instances, u64),
     first: &Link,
     script: &Script,
-) -> Result<Result<(), Stopped>, InstanceError> {
-    let taken = match take(board, first, script) {
-        Ok(Some(taken)) => taken,
-        Ok(None) => return Ok(Ok(())),
-        Err(stopped) => return Ok(Err(stopped)),
-    };
-    let Some(fresh) = instances.fresh()? else {
-        let reason = format!("it takes another instance: {}", instances.remedy());
-        board.unreached(&CLAIMS, &reason);
-        return Ok(Ok(()));
-    };
-    if start_from(board, &fresh.connect()?, &taken, script).is_err() {
-        return Ok(Err(Stopped));
-    }
-    if board.has_failed(Claim::Snapshot) {
-        board.unreached(&CLAIMS, "not even the snapshot as it is was taken");
-        return Ok(Ok(()));
-    }
-    let Some(fresh) = instances.fresh()? else { return Ok(Ok(())) };
-    Ok(start_from_changed(board, &fresh.connect()?, taken, seed))
-}
-
-/// Fetches the latest snapshot of the first instance.
-fn take(board: &mut Board, first: &Link, script: &Script) -> Result<Option<Taken>, Stopped> {
+) -> Result<Option<Taken>, Stopped> {
     let connection = &first.connections.snapshot;
     let listed = board.answered(None, connection.list_snapshots())?;
     let Some(snapshot) = listed.into_iter().max_by_key(|it| it.height) else {
@@ -88,7 +64,7 @@ fn take(board: &mut Board, first: &Link, script: &Script) -> Result<Option<Taken
 }
 
 /// Starts an instance from the snapshot, and puts to it the blocks since.
-fn start_from(
+pub(super) fn start_from(
     board: &mut Board,
     link: &Link,
     taken: &Taken,
@@ -125,7 +101,7 @@ fn start_from(
 }
 
 /// Starts an instance from the snapshot with one bit turned over.
-fn start_from_changed(
+pub(super) fn start_from_changed(
     board: &mut Board,
     link: &Link,
     mut taken: Taken,

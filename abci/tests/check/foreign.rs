@@ -32,7 +32,7 @@ fn check_kvstore_rs(config: &Config) -> Report {
         let endpoint = kvstore_rs();
         move || Link::over_socket(&endpoint, limit)
     });
-    let mut instances = Running::new(connecting.collect());
+    let mut instances = Running::new(connecting.collect(), "there are no more");
     check::run(&mut instances, config, &mut |_| {}).unwrap()
 }
 

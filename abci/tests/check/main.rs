@@ -168,7 +168,8 @@ fn what_one_instance_cannot_show_is_not_reached() {
     let server = SocketServer::start(&endpoint, Arc::new(application)).unwrap();
     let config = config();
     let connect = move || Link::over_socket(&endpoint, config.limit);
-    let report = check::run(&mut Running::new(vec![connect.clone()]), &config, &mut |_| {});
+    let report =
+        check::run(&mut Running::new(vec![connect.clone()], "run another"), &config, &mut |_| {});
     let report = report.unwrap();
     assert_eq!(report.failed(), [], "{report}");
     assert_eq!(
@@ -189,7 +190,7 @@ fn what_one_instance_cannot_show_is_not_reached() {
         "{report}"
     );
     // It has a chain now.
-    let again = check::run(&mut Running::new(vec![connect]), &config, &mut |_| {});
+    let again = check::run(&mut Running::new(vec![connect], ""), &config, &mut |_| {});
     let said = again.unwrap_err().to_string();
     assert_eq!(said, "the application stands at height 21; give one that has no state");
     drop(server);

@@ -26,6 +26,9 @@ use spawned::{Over, Spawned};
 /// Longest wait for an answer, in seconds.
 const TIMEOUT_SECONDS_MAX: u64 = 3600;
 
+/// What to do if there are not enough instances.
+const REMEDY: &str = "give --second, or --spawn instead of --abci";
+
 /// Arguments of `lockstep app check`.
 #[derive(Debug, clap::Args)]
 #[group(id = "app-check")]
@@ -100,7 +103,11 @@ pub fn run(around: &Surroundings, args: &Args) -> Result<()> {
     line.clear();
     // Ends what was started, before anything is said.
     drop(instances);
-    conclude(around, args, &report?)
+    let report = report.map_err(|error| {
+        let place = if args.spawn.is_some() { "--spawn" } else { "--abci" };
+        Complaint::new(place, "", error.to_string(), "give an application that has no state")
+    })?;
+    conclude(around, args, &report)
 }
 
 fn conclude(around: &Surroundings, args: &Args, report: &Report) -> Result<()> {
@@ -129,7 +136,7 @@ fn instances(args: &Args, config: &Config, runtime: &Handle) -> Result<Box<dyn I
         let (limit, runtime) = (config.limit, runtime.clone());
         move || connect(&place, limit, &runtime)
     });
-    Ok(Box::new(Running::new(connecting.collect())))
+    Ok(Box::new(Running::new(connecting.collect(), REMEDY)))
 }
 
 fn connect(place: &Place, limit: Duration, runtime: &Handle) -> std::io::Result<Link> {

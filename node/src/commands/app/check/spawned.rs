@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -47,9 +48,11 @@ impl Spawned {
     /// # Errors
     /// If there can be no temporary folder.
     pub fn new(command: &str, over: Over, limit: Duration, runtime: &Handle) -> Result<Self> {
-        let name = format!("lockstep-check-{}", std::process::id());
-        let root = std::env::temp_dir().join(name);
-        fs::create_dir_all(&root).with_context(|| root.display().to_string())?;
+        let number = getrandom::u64().context("the system has no randomness")?;
+        let root = std::env::temp_dir().join(format!("lockstep-check-{number:016x}"));
+        // Nobody else is to connect to what is started.
+        let made = fs::DirBuilder::new().mode(0o700).create(&root);
+        made.with_context(|| root.display().to_string())?;
         let (command, runtime) = (command.to_owned(), runtime.clone());
         Ok(Self { command, over, limit, runtime, root, started: 0 })
     }
