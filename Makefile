@@ -13,7 +13,7 @@ endif
 CARGO_FLAGS := --release --locked
 LOCKSTEP := $(CARGO_TARGET_DIR)/release/lockstep
 
-.PHONY: up build test test-mixed night coverage lint fmt bench setup clean-network
+.PHONY: up build test test-mixed test-peers night coverage lint fmt bench setup clean-network
 
 ## up: four validators on this machine, their RPC and explorer URLs, until Ctrl-C
 up: build
@@ -32,6 +32,10 @@ test: setup lint
 ## a name for some of it
 test-mixed: build
 	cargo test $(CARGO_FLAGS) -p node --test mixed -- $(ONLY)
+
+## test-peers: applications on other people's servers under `lockstep app check`
+test-peers:
+	cd abci/peers && cargo test --release
 
 ## night: search for seeds that fail, for HOURS (8), print the tables, and run all twins
 night: build

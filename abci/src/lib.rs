@@ -2,7 +2,7 @@
 //!
 //! An application is anything that implements [`Application`]. The node holds [`Client`]s, which
 //! stand for the application wherever it runs: in this process, on a socket, or behind gRPC. The
-//! last three modules are for those who write
+//! last four modules are for those who write
 //! applications, and for our own tests.
 
 pub mod application;
@@ -27,6 +27,8 @@ pub mod answering;
 pub mod grammar;
 pub mod recorded;
 pub mod testing;
+
+pub mod check;
 
 pub use application::{Application, ApplicationError, CODE_RETRY, Call};
 pub use client::{Client, Connections};

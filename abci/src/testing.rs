@@ -4,7 +4,7 @@
 //! call is held against the grammar.
 
 mod error;
-mod faults;
+pub(crate) mod faults;
 mod snapshot;
 mod twin;
 

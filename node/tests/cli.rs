@@ -414,6 +414,15 @@ fn wrong_arguments_are_refused() {
         (&["load", "--endpoints", "a:1", "--size", "42"], "give 43 to 4194304"),
         (&["load", "--endpoints", "a:1", "--json", "/nowhere/x"], "--json /nowhere/x"),
         (&["tx", "send", "zz", "--encoding", "hex"], "TX"),
+        (&["app", "check", "--abci", "tcp://127.0.0.1:1"], "cannot be reached"),
+        (
+            &["app", "check", "--spawn", "sh -c 'echo gone; exit 3'"],
+            "ended with exit status: 3: gone",
+        ),
+        (&["app", "check", "--spawn", "x", "--heights", "3"], "give 15 to 10000"),
+        (&["app", "check", "--spawn", "x", "--tx", "0xzz"], "--tx"),
+        (&["app", "check", "--spawn", "x", "--query", "key"], "PATH=KEY"),
+        (&["app", "check", "--spawn", "x", "--txs", "/nowhere/x"], "/nowhere/x"),
     ] {
         let output = home.run(args);
         refused(&output, &[says]);
@@ -421,12 +430,35 @@ fn wrong_arguments_are_refused() {
     for (args, says) in [
         (["testnet", "--peer-config", "comet", "--o", "x"], "possible values: cometbft"),
         (["testnet", "--peer-v", "1", "--o", "x"], "--peer-config"),
+        (["app", "check", "--heights", "15", "--json"], "--spawn"),
+        (["app", "check", "--spawn", "x", "--abci=tcp://a:1"], "--abci"),
     ] {
         let output = home.run(&args);
         assert_eq!(output.status.code(), Some(2), "wrong usage");
         assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
     }
     assert!(!Path::new("x").exists(), "nothing was made");
+}
+
+#[test]
+fn an_application_is_checked_by_the_command_that_starts_it() {
+    let home = Home::new();
+    let binary = env!("CARGO_BIN_EXE_lockstep");
+    let command = format!("'{binary}' app serve kvstore --abci {{address}} --dir {{dir}}");
+    let junit = home.file("junit.xml").display().to_string();
+    let over_grpc = ["app", "check", "--spawn", &command, "--over", "grpc", "--json"];
+    let output = home.run(&over_grpc);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!((&report["passed"], &report["not_reached"]), (&json!(24), &json!(9)), "{report:#}");
+    // Nobody prepares anything in no time.
+    let hasty = ["app", "check", "--spawn", &command, "--timeout-propose", "0", "--junit", &junit];
+    let output = home.run(&hasty);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("30 passed, 1 failed"), "{}", text(&output.stdout));
+    let stderr = text(&output.stderr);
+    assert_eq!(stderr, "error: the application does not keep to prepare-in-time\n");
+    assert!(home.read("junit.xml").contains("failures=\"1\" errors=\"0\" skipped=\"2\""));
 }
 
 #[test]

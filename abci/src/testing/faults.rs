@@ -1,5 +1,6 @@
 //! What validators do on a chain without a network: vote or be silent, and vote twice.
 
+use types::chain_state::LastBlock;
 use types::keys::SIGNATURE_BYTES;
 use types::{
     Address, BlockId, CommitSig, DuplicateVoteEvidence, Evidence, ExtendedCommit,
@@ -30,25 +31,8 @@ impl TestChain {
     /// If there is no last block, or the validator was not in its set.
     pub fn misbehave(&mut self, validator: &Address) {
         let last = self.state.last_block.as_ref().expect("there is a last block");
-        let (index, _) = last.validators.find(validator).expect("the validator was in the set");
-        let vote = |content: u8| Vote {
-            kind: VoteKind::Precommit,
-            height: last.height,
-            round: Round::FIRST,
-            block_id: Some(BlockId {
-                hash: Hash([content; 32]),
-                parts: PartSetHeader { total: 1, hash: Hash([content; 32]) },
-            }),
-            timestamp: self.state.last_block_time,
-            validator_address: *validator,
-            validator_index: index,
-            signature: SIGNATURE,
-            extension: None,
-        };
-        let time = self.state.last_block_time;
-        let proof = DuplicateVoteEvidence::new(vote(1), vote(2), &last.validators, time);
-        let proof = proof.expect("the votes are of one member, and differ");
-        self.accused.push(Evidence::DuplicateVote(Box::new(proof)));
+        let evidence = equivocation(last, self.state.last_block_time, validator);
+        self.accused.push(evidence);
     }
 
     /// The commit of the last block, by all who are not silent.
@@ -81,4 +65,26 @@ impl TestChain {
             signatures: members.map(|it| entry(it.address)).collect(),
         }
     }
+}
+
+/// That a validator voted twice at the height of a block, without signatures.
+pub(crate) fn equivocation(last: &LastBlock, time: Time, validator: &Address) -> Evidence {
+    let (index, _) = last.validators.find(validator).expect("the validator was in the set");
+    let vote = |content: u8| Vote {
+        kind: VoteKind::Precommit,
+        height: last.height,
+        round: Round::FIRST,
+        block_id: Some(BlockId {
+            hash: Hash([content; 32]),
+            parts: PartSetHeader { total: 1, hash: Hash([content; 32]) },
+        }),
+        timestamp: time,
+        validator_address: *validator,
+        validator_index: index,
+        signature: SIGNATURE,
+        extension: None,
+    };
+    let proof = DuplicateVoteEvidence::new(vote(1), vote(2), &last.validators, time);
+    let proof = proof.expect("the votes are of one member, and differ");
+    Evidence::DuplicateVote(Box::new(proof))
 }

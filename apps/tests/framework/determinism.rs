@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use abci::check::{self, Claim, Config, Finding, Served};
 use abci::testing::{Inspected, TestChainError, genesis};
-use abci::{InitChainRequest, TestChain};
+use abci::{InitChainRequest, QueryRequest, SocketServer, TestChain};
 use apps::framework::account::Account;
 use apps::framework::{
     Answer, Description, Effects, Frame, Host, Module, Nothing, Question, Refusal, Router, State,
     event,
 };
-use types::Height;
+use bytes::Bytes;
+use types::{Genesis, Height};
 
 /// What is wrong with a module.
 #[derive(Clone, Copy)]
@@ -121,4 +124,42 @@ fn what_is_not_deterministic_is_named_with_block_and_key() {
 fn what_does_not_hold_is_named_with_its_block_and_module() {
     let broken = "faulty: the sum is b\"2\"".to_owned();
     assert_eq!(failure(Fault::Sum), TestChainError::Invariant { height: Height(3), broken });
+}
+
+/// What the check of applications says of a module, over a socket.
+fn said_from_outside(fault: Fault, claim: Claim) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let question = |key: &'static str| QueryRequest {
+        data: Bytes::from_static(key.as_bytes()),
+        path: "/store".to_owned(),
+        ..QueryRequest::default()
+    };
+    let config = Config {
+        queries: vec![question("faulty/counted"), question("faulty/now")],
+        clock_gap: Duration::ZERO,
+        ..Config::new(1, false)
+    };
+    let genesis = Genesis { app_state: String::new(), ..config.genesis.clone() };
+    let config = Config { genesis, ..config };
+    let mut instances = Served::new(folder.path(), config.limit, move |endpoint, _| {
+        let module = Faulty { fault, counted: AtomicU64::new(0) };
+        let host = Host::in_memory(Router::new(1).with(module));
+        SocketServer::start(endpoint, Arc::new(host)).unwrap()
+    });
+    let report = check::run(&mut instances, &config, &mut |_| {}).unwrap();
+    assert_eq!(report.failed(), [claim], "{report}");
+    match report.of(claim) {
+        Finding::Failed { evidence, .. } => evidence.to_string(),
+        Finding::Passed { .. } | Finding::NotReached { .. } => panic!("{report}"),
+    }
+}
+
+#[test]
+fn the_check_from_outside_names_block_and_key_as_well() {
+    let said = said_from_outside(Fault::Clock, Claim::StateDeterministic);
+    assert!(said.starts_with("block 3, finalize_block: the app hash (and "), "{said}");
+    assert!(said.contains("key \"faulty/now\": "), "{said}");
+    let said = said_from_outside(Fault::HashOrder, Claim::ResultsDeterministic);
+    assert!(said.starts_with("block 3, finalize_block: event "), "{said}");
+    assert!(said.contains("of the block (faulty.order), attribute 0, key \"number\": "), "{said}");
 }

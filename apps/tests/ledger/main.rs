@@ -4,6 +4,7 @@
 
 mod bank;
 mod descriptions;
+mod outside;
 mod params;
 mod refusals;
 mod staking;

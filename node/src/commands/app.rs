@@ -1,5 +1,6 @@
 //! `lockstep app`: applications of ours, for nodes of any make.
 
+mod check;
 mod new;
 
 use std::io::IsTerminal;
@@ -31,6 +32,8 @@ enum Command {
     Serve(ServeArgs),
     /// Write a small application crate in Rust, with a test of it.
     New(new::Args),
+    /// Check from outside whether an application keeps to what ABCI 2.0 requires, in any language.
+    Check(Box<check::Args>),
 }
 
 /// Arguments of `lockstep app serve`.
@@ -120,11 +123,12 @@ impl Server {
 /// Carries out `lockstep app`.
 ///
 /// # Errors
-/// If the application cannot be served, or cannot go on.
+/// If the application cannot be served, cannot go on, or does not keep to what is required.
 pub fn run(around: &Surroundings, args: &Args) -> Result<()> {
     match &args.command {
         Command::Serve(args) => serve(around, args),
         Command::New(args) => new::run(args),
+        Command::Check(args) => check::run(around, args),
     }
 }
 

@@ -302,6 +302,26 @@ fn an_application_that_omits_results_stops_its_node_which_says_so() {
 }
 
 #[test]
+fn the_kvstore_of_tendermint_abci_stops_its_node_which_says_so() {
+    let mut network = Network::make(1, 0, &["consensus.timeout_commit=0s"]);
+    let (application, driver) = tendermint_abci::KeyValueStoreApp::new();
+    let server = tendermint_abci::ServerBuilder::default().bind("127.0.0.1:0", application);
+    let server = server.expect("a free port");
+    network.configure(0, "proxy_app", &format!("tcp://{}", server.local_addr()));
+    // They have no end.
+    std::thread::spawn(move || driver.run());
+    std::thread::spawn(move || server.listen());
+    network.start(0);
+    network.await_height(2);
+    assert!(network.client(0).commit("a=1").is_err());
+    assert_eq!(network.await_end(0).code(), Some(1));
+    let log = network.log(0);
+    let line = log.lines().last().unwrap_or_default();
+    assert!(line.contains("the application gave 0 results for the 1 transactions"), "{line}");
+    assert!(line.contains("FinalizeBlock must answer for each"), "{line}");
+}
+
+#[test]
 fn an_application_that_fails_stops_its_node_which_says_why() {
     let line = last_words(true);
     // Whichever of its threads was first to say so.
