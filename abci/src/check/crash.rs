@@ -1,11 +1,15 @@
-//! An instance that is killed after every call of a block, and brought up to date as a node's
-//! handshake does it.
+//! An instance that is killed after every call of a block, and within Commit, and brought up to
+//! date as a node's handshake does it.
+
+use std::thread;
+use std::time::Duration;
 
 use types::{BlockOutcome, Height};
 
 use super::Claim;
 use super::difference::{of_results, of_states};
 use super::instances::{Instance, Link};
+use super::plan::HEIGHTS_MIN;
 use super::report::{Board, Evidence, Stopped};
 use super::script::{Script, Step};
 use super::seen::shown_height;
@@ -21,8 +25,12 @@ const POINTS: [Call; 6] = [
     Call::FinalizeBlock,
     Call::Commit,
 ];
+/// How long after Commit was asked for an instance is killed, each in a block of its own.
+const WITHIN_COMMIT: [Duration; 3] =
+    [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(4)];
 /// Blocks after the last kill.
 const BLOCKS_AFTER: usize = 3;
+const _: () = assert!(POINTS.len() + WITHIN_COMMIT.len() + BLOCKS_AFTER <= HEIGHTS_MIN as usize);
 
 /// The claims that are seen here.
 pub(super) const CLAIMS: [Claim; 3] = [Claim::CommitDurable, Claim::CrashReplay, Claim::Restart];
@@ -44,6 +52,9 @@ pub(super) fn crash(
         } else {
             crashing.die_after(point, step)?;
         }
+    }
+    for (delay, step) in WITHIN_COMMIT.into_iter().zip(steps.by_ref()) {
+        crashing.die_within_commit(delay, step)?;
     }
     for step in steps.take(BLOCKS_AFTER) {
         crashing.execute(step, Claim::Restart)?;
@@ -136,6 +147,31 @@ impl Crashing<'_> {
         self.execute(step, Claim::CrashReplay)
     }
 
+    /// Goes on by a block, and is killed before Commit is answered: it is there or not, and never
+    /// in part.
+    fn die_within_commit(&mut self, delay: Duration, step: &Step) -> Result<(), Stopped> {
+        let (height, before) = (step.height(), self.committed);
+        let consensus = self.link.connections.consensus.clone();
+        let outcome = self.board.answered(height, consensus.finalize_block(&step.block))?;
+        compare(self.board, Claim::CrashReplay, step, &outcome, "before the kill");
+        // Whether there is an answer tells nothing.
+        let committing = thread::spawn(move || drop(consensus.commit()));
+        thread::sleep(delay);
+        let died = self.die(Some(height));
+        drop(committing.join());
+        died?;
+        self.committed = Some(height);
+        let info = self.link.connections.query.info(&InfoRequest::default());
+        if self.board.answered(height, info)?.last_block_height < Some(height) {
+            self.committed = before;
+        }
+        self.recover(Some(height), Call::Commit)?;
+        if self.committed == Some(height) {
+            return Ok(());
+        }
+        self.execute(step, Claim::CrashReplay)
+    }
+
     fn die(&mut self, height: Option<Height>) -> Result<(), Stopped> {
         let revived = self.instance.crash().and_then(|_| self.instance.connect());
         self.link = revived.map_err(|error| lost(self.board, height, &error.reason))?;
@@ -173,6 +209,10 @@ impl Crashing<'_> {
                 let what = format!("the app hash of height {} after a kill", step.height());
                 wrong(what).between(due, &info.last_block_app_hash)
             });
+            // A node stops here.
+            if *due != info.last_block_app_hash {
+                return Err(Stopped);
+            }
         }
         if stands.is_none() {
             self.init_chain()?;

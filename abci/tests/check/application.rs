@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use abci::{
@@ -18,6 +18,8 @@ use types::{AppHash, BlockOutcome, Event, EventAttribute, Hash, Height, Tx, TxRe
 
 /// How often a snapshot is taken.
 const SNAPSHOT_EVERY: u64 = 5;
+/// How long it takes from the first step to the second.
+const STEP: Duration = Duration::from_millis(100);
 /// How long whoever wants company while it executes waits for it.
 const COMPANY_MAX: Duration = Duration::from_secs(5);
 
@@ -49,6 +51,7 @@ pub enum Fault {
     ForgetsTooMuch,
     KeepsNothing,
     KeepsTheBlockBefore,
+    KeepsInTwoSteps,
     CountsStarts,
     TiresAfterRestart,
     WantsToBeAlone,
@@ -115,6 +118,8 @@ pub struct Small {
     executed: AtomicU64,
     executing: AtomicBool,
     reopened: bool,
+    /// Set by who kills it: a process would be gone.
+    pub killed: Arc<AtomicBool>,
 }
 
 fn pair(tx: &[u8]) -> Option<(String, String)> {
@@ -154,6 +159,7 @@ impl Small {
             executed: AtomicU64::new(0),
             executing: AtomicBool::new(false),
             reopened: 1 < starts.len(),
+            killed: Arc::default(),
             folder,
         }
     }
@@ -167,7 +173,9 @@ impl Small {
     }
 
     fn keep(&self, state: &State) {
-        std::fs::write(self.folder.join("state"), state.text()).unwrap();
+        // At once, whenever it is killed.
+        std::fs::write(self.folder.join("next"), state.text()).unwrap();
+        std::fs::rename(self.folder.join("next"), self.folder.join("state")).unwrap();
     }
 
     fn starts(&self) -> u64 {
@@ -189,6 +197,14 @@ impl Small {
             }
             _ => 0,
         }
+    }
+
+    fn is_killed_meanwhile(&self) -> bool {
+        let begun = Instant::now();
+        while !self.killed.load(Ordering::SeqCst) && begun.elapsed() < STEP {
+            std::thread::yield_now();
+        }
+        self.killed.load(Ordering::SeqCst)
     }
 
     fn await_company(&self, block: &BlockRequest) {
@@ -341,6 +357,13 @@ impl Application for Small {
         match self.fault {
             Fault::KeepsNothing => {}
             Fault::KeepsTheBlockBefore => self.keep(&memory.committed),
+            Fault::KeepsInTwoSteps if self.reopened => {
+                self.keep(&State { height: state.height, ..memory.committed.clone() });
+                if self.is_killed_meanwhile() {
+                    return Err(ApplicationError::new(Call::Commit, "it is no more"));
+                }
+                self.keep(&state);
+            }
             _ => self.keep(&state),
         }
         let last = std::mem::replace(&mut memory.committed, state);

@@ -21,8 +21,8 @@ pub fn kvstore_rs() -> Endpoint {
     let (application, driver) = KeyValueStoreApp::new();
     let server = ServerBuilder::default().bind("127.0.0.1:0", application).unwrap();
     let endpoint = Endpoint::Tcp(server.local_addr());
-    thread::spawn(move || driver.run());
-    thread::spawn(move || server.listen());
+    thread::spawn(move || drop(driver.run()));
+    thread::spawn(move || drop(server.listen()));
     endpoint
 }
 

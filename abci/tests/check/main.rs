@@ -8,6 +8,7 @@ mod foreign;
 mod server;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use abci::SocketServer;
@@ -17,7 +18,7 @@ use application::{Fault, Small};
 use server::{Faulty, FrameFault};
 
 /// What an application can do wrong, and what fails then.
-const FAULTS: [(Fault, Claim); 29] = [
+const FAULTS: [(Fault, Claim); 30] = [
     (Fault::PreparesTooMuch, Claim::PrepareFits),
     (Fault::RejectsItsProposals, Claim::PrepareAccepted),
     (Fault::JudgesBlocksInTurns, Claim::ProcessDeterministic),
@@ -41,6 +42,7 @@ const FAULTS: [(Fault, Claim); 29] = [
     (Fault::ForgetsTooMuch, Claim::RetainHeight),
     (Fault::KeepsNothing, Claim::CommitDurable),
     (Fault::KeepsTheBlockBefore, Claim::CommitDurable),
+    (Fault::KeepsInTwoSteps, Claim::CrashReplay),
     (Fault::CountsStarts, Claim::CrashReplay),
     (Fault::TiresAfterRestart, Claim::Restart),
     (Fault::WantsToBeAlone, Claim::Parallel),
@@ -67,11 +69,22 @@ fn config() -> Config {
     Config { clock_gap: Duration::ZERO, ..Config::new(7, true) }
 }
 
+/// Tells an application that it is killed.
+struct Kill(Arc<AtomicBool>);
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Checks the small application, with what is wrong with it, on a server of ours.
 fn check(fault: Fault, config: &Config) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let mut instances = Served::new(folder.path(), config.limit, move |endpoint, folder| {
-        SocketServer::start(endpoint, Arc::new(Small::open(folder, fault))).unwrap()
+        let application = Small::open(folder, fault);
+        let killed = Kill(Arc::clone(&application.killed));
+        (killed, SocketServer::start(endpoint, Arc::new(application)).unwrap())
     });
     check::run(&mut instances, config, &mut |_| {}).unwrap()
 }

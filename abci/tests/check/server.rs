@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 
 use abci::answering::answer;
@@ -47,6 +47,8 @@ struct Shared {
     /// One answers, or reads a frame.
     turn: Mutex<()>,
     open: Mutex<Vec<UnixStream>>,
+    /// Held by those who are answered: who kills it waits, and nobody is answered afterwards.
+    answering: RwLock<()>,
 }
 
 impl Faulty {
@@ -59,8 +61,8 @@ impl Faulty {
         drop(std::fs::remove_file(path));
         let listener = UnixListener::bind(path).unwrap();
         let (dead, turn) = (AtomicBool::new(false), Mutex::default());
-        let open = Mutex::default();
-        let shared = Arc::new(Shared { application, fault, dead, turn, open });
+        let (open, answering) = (Mutex::default(), RwLock::default());
+        let shared = Arc::new(Shared { application, fault, dead, turn, open, answering });
         let accepted = Arc::clone(&shared);
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
@@ -82,6 +84,7 @@ impl Faulty {
 impl Drop for Faulty {
     fn drop(&mut self) {
         self.shared.die();
+        drop(self.shared.answering.write().unwrap());
         // Wakes whoever accepts.
         drop(UnixStream::connect(&self.path));
         drop(std::fs::remove_file(&self.path));
@@ -147,6 +150,10 @@ impl Shared {
             loop {
                 thread::park();
             }
+        }
+        let _answered = self.answering.read().unwrap();
+        if self.dead.load(Ordering::SeqCst) {
+            return None;
         }
         let mut bytes = vec![];
         let strict = self.is(FrameFault::RefusesUnknownFields);

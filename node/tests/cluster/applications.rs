@@ -309,8 +309,8 @@ fn the_kvstore_of_tendermint_abci_stops_its_node_which_says_so() {
     let server = server.expect("a free port");
     network.configure(0, "proxy_app", &format!("tcp://{}", server.local_addr()));
     // They have no end.
-    std::thread::spawn(move || driver.run());
-    std::thread::spawn(move || server.listen());
+    std::thread::spawn(move || drop(driver.run()));
+    std::thread::spawn(move || drop(server.listen()));
     network.start(0);
     network.await_height(2);
     assert!(network.client(0).commit("a=1").is_err());
