@@ -1,12 +1,20 @@
 //! Signatures: real ones, or stand-ins that cost nothing. A stand-in names its key, so that a
 //! forged one is found out all the same.
+//!
+//! Whether a real one is right follows from key, bytes and signature alone. So all members share
+//! one memory of those that were found right, as the threads of one node do: the curve is asked
+//! once about a vote in a run, and not by everybody who hears it. What is wrong is never
+//! remembered, and judges have a memory of their own.
 
+use execution::SharedMemory;
+use types::verified::Remembered;
 use types::{PrivateKey, PublicKey, Signature};
 
 /// The keys of all validators, by number.
 pub struct Curves {
     real: bool,
     keys: Vec<Key>,
+    memory: SharedMemory,
 }
 
 struct Key {
@@ -25,7 +33,18 @@ impl Curves {
             let public = if real { private.public_key() } else { PublicKey(seed) };
             Key { private, public }
         };
-        Self { real, keys: (0..count).map(key).collect() }
+        let memory = SharedMemory::new(Self::remembered(real));
+        Self { real, keys: (0..count).map(key).collect(), memory }
+    }
+
+    /// Nothing is known yet of signatures that are real, or stand-ins.
+    pub fn remembered(real: bool) -> Remembered {
+        if real { Remembered::default() } else { Remembered::mocked(Self::is_stand_in) }
+    }
+
+    /// The signatures that members have found right: one memory, which they share.
+    pub fn memory(&self) -> SharedMemory {
+        self.memory.clone()
     }
 
     /// Whether signatures are real.

@@ -52,6 +52,17 @@ fn every_vice_acts_and_breaks_nothing_below_a_third() {
     }
 }
 
+/// All members share what is known of signatures: what one has found right must not let another
+/// take a forged one.
+#[test]
+fn votes_in_the_names_of_others_are_refused_where_signatures_are_real() {
+    let mut plan = plan(1, &[Vice::ForgeVotes]);
+    plan.real_signatures = true;
+    let counts = silent(&plan).counts;
+    assert!(counts.vices.get(&Vice::ForgeVotes).is_some_and(|&acts| 0 < acts), "{counts:?}");
+    assert!(0 < counts.bans, "nobody minds a wrong signature: {counts:?}");
+}
+
 /// Two of four that collude: one proposes two blocks, and both tell every peer what it wants to
 /// hear. Somewhere two honest validators decide differently, and the judges see it.
 #[test]

@@ -6,9 +6,11 @@ use std::time::Duration;
 use consensus::Decided;
 use light::{Options, Trusted, VerifyError};
 use types::commit::TrustLevel;
+use types::keys::Claim;
 use types::sign_bytes;
+use types::verified::Remembered;
 use types::{
-    Commit, CommitSig, ExtendedCommitSig, Header, LightBlock, SignedHeader, Validator,
+    Commit, CommitSig, ExtendedCommitSig, Header, LightBlock, Signature, SignedHeader, Validator,
     ValidatorSet, VoteKind, VotingPower,
 };
 
@@ -23,6 +25,8 @@ const JUMP_HEIGHTS: u64 = 16;
 #[derive(Debug)]
 pub struct Commits {
     real: bool,
+    /// What this judge has found right itself: a block's commit comes again in the next block.
+    remembered: Remembered,
     /// The header before, and an older one: what a light client trusts.
     trusted: Option<(Header, ValidatorSet)>,
     anchor: Option<(Header, ValidatorSet)>,
@@ -31,7 +35,7 @@ pub struct Commits {
 impl Commits {
     /// Of a run with real signatures, or with stand-ins.
     pub fn new(real: bool) -> Self {
-        Self { real, trusted: None, anchor: None }
+        Self { real, remembered: Curves::remembered(real), trusted: None, anchor: None }
     }
 
     /// The first decided block of its height.
@@ -57,7 +61,12 @@ impl Commits {
     }
 
     /// More than two thirds for the block, and nothing in it that its validator has not signed.
-    fn check(&self, chain: &Chain, committee: &Committee, commit: &Commit) -> Result<(), String> {
+    fn check(
+        &mut self,
+        chain: &Chain,
+        committee: &Committee,
+        commit: &Commit,
+    ) -> Result<(), String> {
         let Commit { height, round, block_id, signatures } = commit;
         if signatures.len() != committee.seats.len() {
             let (seats, entries) = (committee.seats.len(), signatures.len());
@@ -75,14 +84,11 @@ impl Commits {
                     (validator_address, timestamp, signature, None)
                 }
             };
-            let right = if self.real {
+            let bytes = || {
                 let (kind, chain_id) = (VoteKind::Precommit, &chain.chain_id);
-                let bytes = sign_bytes::vote(chain_id, kind, *height, *round, id, *timestamp);
-                seat.key.verifies(&bytes, signature)
-            } else {
-                Curves::is_stand_in(&seat.key, signature)
+                sign_bytes::vote(chain_id, kind, *height, *round, id, *timestamp)
             };
-            if !right || *address != seat.address {
+            if !self.is_of(seat, signature, bytes) || *address != seat.address {
                 let whose = seat.address;
                 return Err(format!("commit of {height}: an entry is not signed by {whose}"));
             }
@@ -93,9 +99,23 @@ impl Commits {
         Err(format!("commit of {height} has {power} of {} power", committee.total))
     }
 
+    /// Whether a signature is of this validator.
+    fn is_of(
+        &mut self,
+        seat: &Seat,
+        signature: &Signature,
+        bytes: impl FnOnce() -> Vec<u8>,
+    ) -> bool {
+        if !self.real {
+            return Curves::is_stand_in(&seat.key, signature);
+        }
+        let claim = Claim { public_key: seat.key, bytes: bytes(), signature: *signature };
+        self.remembered.check(&[claim]) == [true]
+    }
+
     /// Votes for the block carry extensions exactly where the parameters ask for them.
     fn check_extensions(
-        &self,
+        &mut self,
         chain: &Chain,
         committee: &Committee,
         decided: &Decided,
@@ -115,19 +135,16 @@ impl Commits {
 
     /// An extension, if there is one, is signed by its validator.
     fn is_extended(
-        &self,
+        &mut self,
         chain: &Chain,
         seat: &Seat,
         entry: &ExtendedCommitSig,
         decided: &Decided,
     ) -> bool {
         let Some(extension) = &entry.extension else { return true };
-        if !self.real {
-            return Curves::is_stand_in(&seat.key, &extension.signature);
-        }
         let (height, round) = (decided.commit.height, decided.commit.round);
-        let bytes = sign_bytes::extension(&chain.chain_id, height, round, &extension.bytes);
-        seat.key.verifies(&bytes, &extension.signature)
+        let bytes = || sign_bytes::extension(&chain.chain_id, height, round, &extension.bytes);
+        self.is_of(seat, &extension.signature, bytes)
     }
 
     /// A light client that knows the header before believes this one, and so does one that was away

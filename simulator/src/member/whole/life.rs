@@ -9,12 +9,11 @@ use consensus::{Decided, Question};
 use execution::{Executor, SharedMemory, Watch, check_evidence};
 use mempool::Mempool;
 use storage::Store;
-use types::verified::{Remembered, Verdict};
+use types::verified::Verdict;
 use types::{Height, Keyring, Message, Offence, PeerId, TxHash};
 
 use super::Whole;
 use crate::application::Simulated;
-use crate::curves::Curves;
 use crate::member::pool::{Bell, Desk, Rules};
 use crate::moment::Moment;
 use crate::outside::Outside;
@@ -65,12 +64,7 @@ impl Life {
         let grammar = if whole.has_begun() { Grammar::recovery() } else { Grammar::clean_start() };
         let recorded = Arc::clone(&application) as Arc<dyn Application>;
         let recorded: Arc<dyn Application> = Arc::new(Recorded::from_start(recorded, grammar));
-        let remembered = if outside.curves.are_real() {
-            Remembered::default()
-        } else {
-            Remembered::mocked(Curves::is_stand_in)
-        };
-        let memory = SharedMemory::new(remembered);
+        let memory = outside.curves.memory();
         let config = mempool::Config {
             txs_max: whole.plan.pool_txs_max,
             seen_max: whole.plan.pool_seen_max,
