@@ -91,8 +91,8 @@ fn a_height_that_nobody_accepts_is_no_race_through_rounds() {
 }
 
 /// What a line's queue had no room for was lost, and what was not confirmed was sent again from the
-/// first part on: a block larger than the queue never came across, in whatever round (seeds
-/// 1795702436007050, 1795702436002493 and 1795702436005063 --whole). Who lacks parts says now which.
+/// first part on: a block larger than the queue never came across, in whatever round. Who lacks
+/// parts says now which (seeds 1795702436007050, 1795702436002493, 1795702436005063 --whole).
 #[test]
 fn a_block_that_no_queue_holds_comes_across_piece_by_piece() {
     let mut whole = WholePlan::default();
