@@ -53,7 +53,7 @@ impl Config {
     /// How transactions are passed on for an application that keeps them itself, if it does.
     pub fn relay(&self) -> Option<relay::Config> {
         let section = &self.mempool;
-        (section.kind == "app").then(|| relay::Config {
+        (section.kind == "app").then_some(relay::Config {
             broadcast: section.broadcast,
             tx_bytes_max: section.max_tx_bytes,
             seen_max: section.seen_cache_size,
