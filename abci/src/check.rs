@@ -73,7 +73,7 @@ pub enum CheckError {
     #[error("there is no instance to check")]
     Nobody,
     /// An instance has state.
-    #[error("the application stands at height {height}; give one that has no state")]
+    #[error("the application stands at height {height}, and must have no state")]
     NotFresh {
         /// Where it stands.
         height: Height,

@@ -167,7 +167,7 @@ impl Leading<'_> {
         let bytes: u64 = txs.iter().map(|tx| tx_bytes_in_block(tx)).sum();
         let most = request.txs_bytes_max;
         self.board.expect(Claim::PrepareFits, bytes <= most, || {
-            wrong("bytes of transactions, beyond max_tx_bytes").between(most, bytes)
+            wrong(&format!("{bytes} bytes of transactions, max_tx_bytes is {most}"))
         });
         Ok(txs)
     }

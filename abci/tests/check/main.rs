@@ -205,6 +205,6 @@ fn what_one_instance_cannot_show_is_not_reached() {
     // It has a chain now.
     let again = check::run(&mut Running::new(vec![connect], ""), &config, &mut |_| {});
     let said = again.unwrap_err().to_string();
-    assert_eq!(said, "the application stands at height 21; give one that has no state");
+    assert_eq!(said, "the application stands at height 21, and must have no state");
     drop(server);
 }

@@ -26,9 +26,6 @@ use spawned::{Over, Spawned};
 /// Longest wait for an answer, in seconds.
 const TIMEOUT_SECONDS_MAX: u64 = 3600;
 
-/// What to do if there are not enough instances.
-const REMEDY: &str = "give --second, or --spawn instead of --abci";
-
 /// Arguments of `lockstep app check`.
 #[derive(Debug, clap::Args)]
 #[group(id = "app-check")]
@@ -136,7 +133,11 @@ fn instances(args: &Args, config: &Config, runtime: &Handle) -> Result<Box<dyn I
         let (limit, runtime) = (config.limit, runtime.clone());
         move || connect(&place, limit, &runtime)
     });
-    Ok(Box::new(Running::new(connecting.collect(), REMEDY)))
+    let remedy = match args.second {
+        Some(_) => "give --spawn instead of --abci",
+        None => "give --second, or --spawn instead of --abci",
+    };
+    Ok(Box::new(Running::new(connecting.collect(), remedy)))
 }
 
 fn connect(place: &Place, limit: Duration, runtime: &Handle) -> std::io::Result<Link> {
