@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use abci::Endpoint;
 use abci::check::{self, Claim, Config, Served};
@@ -81,7 +82,10 @@ impl Pairs {
         for (key, value) in &self.committed.pairs {
             text.push_str(&format!("{key}={value}\n"));
         }
-        std::fs::write(&self.file, text).unwrap();
+        // At once, whenever it is killed.
+        let next = self.file.with_extension("next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, &self.file).unwrap();
         response::Commit::default()
     }
 
@@ -163,7 +167,8 @@ struct Runs(Option<Runtime>);
 
 impl Drop for Runs {
     fn drop(&mut self) {
-        self.0.take().unwrap().shutdown_background();
+        // A call that runs is finished.
+        self.0.take().unwrap().shutdown_timeout(Duration::from_secs(5));
     }
 }
 
@@ -171,7 +176,7 @@ fn serve(endpoint: &Endpoint, folder: PathBuf) -> Runs {
     let Endpoint::Unix(socket) = endpoint else { panic!("it is on a Unix socket") };
     drop(std::fs::remove_file(socket));
     let runtime = Runtime::new().unwrap();
-    let _inside = runtime.enter();
+    let inside = runtime.enter();
     let (consensus, mempool, snapshot, info) = split::service(Pairs::open(folder), 16);
     let server = Server::builder().consensus(consensus).mempool(mempool);
     let server = server.snapshot(snapshot).info(info).finish().unwrap();
@@ -180,7 +185,7 @@ fn serve(endpoint: &Endpoint, folder: PathBuf) -> Runs {
     while std::os::unix::net::UnixStream::connect(socket).is_err() {
         std::thread::yield_now();
     }
-    drop(_inside);
+    drop(inside);
     Runs(Some(runtime))
 }
 
