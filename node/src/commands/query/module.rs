@@ -1,14 +1,20 @@
 //! `lockstep query MODULE QUESTION`: asks a module of the ledger, and checks the proof.
 
-use anyhow::{Context, bail, ensure};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
 use apps::framework::description::{parse_fields, show_fields};
 use apps::framework::proof::proves;
-use serde_json::json;
+use serde_json::{Value, json};
 use types::AppHash;
 
 use crate::cli::Surroundings;
 use crate::client::{Client, wait_for};
 use crate::commands::modules::{Response, ask, module_of, texts_of};
+
+/// How long the block that proves the last one's state is waited for, and how often it is asked for.
+const NEXT_BLOCK_TIME_MAX: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A question in words.
 pub struct Asked<'a> {
@@ -43,7 +49,6 @@ pub fn run(
     let parameters = parse_fields(query.parameters, text_of).map_err(anyhow::Error::msg)?;
     let path = format!("/{}/{}", module.name, query.name);
     let (response, proven) = wait_for(async {
-        let height = if prove && height == 0 { height_before_last(client).await? } else { height };
         let response = ask(client, (&path, &parameters), (height, prove)).await?;
         let proven = if prove { Some(check_proof(client, &response).await?) } else { None };
         Ok((response, proven))
@@ -65,19 +70,27 @@ pub fn run(
     Ok(())
 }
 
-/// The last height whose app hash a header has.
-async fn height_before_last(client: &Client) -> anyhow::Result<u64> {
-    let status = client.call("status", json!({})).await?;
-    let last = status["sync_info"]["latest_block_height"].as_str();
-    let last: u64 = last.and_then(|it| it.parse().ok()).unwrap_or(0);
-    ensure!(2 <= last, "a proof needs two blocks; the chain has {last}");
-    Ok(last - 1)
+/// The commit of a height, as soon as it is there.
+async fn commit_at(client: &Client, height: u64) -> anyhow::Result<Value> {
+    let begun = Instant::now();
+    loop {
+        match client.call("commit", json!({ "height": height.to_string() })).await {
+            Ok(commit) => return Ok(commit),
+            Err(error) if NEXT_BLOCK_TIME_MAX < begun.elapsed() => {
+                let earlier = height.saturating_sub(2);
+                return Err(error.context(format!(
+                    "no block {height} came, whose header has the app hash; try --height {earlier}"
+                )));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
 }
 
 /// Checks a proof against the header of the next height. Returns the app hash.
 async fn check_proof(client: &Client, response: &Response) -> anyhow::Result<String> {
-    let next = response.height.saturating_add(1).to_string();
-    let commit = client.call("commit", json!({ "height": next })).await?;
+    let next = response.height.saturating_add(1);
+    let commit = commit_at(client, next).await?;
     let shown = commit["signed_header"]["header"]["app_hash"].as_str().unwrap_or_default();
     let app_hash = AppHash(hex::decode(shown).context("the header has no app hash")?.into());
     let proof = response.proof.as_ref().context("the application gave no proof")?;
