@@ -32,6 +32,28 @@ impl EvidenceRefusal {
     }
 }
 
+/// What a peer sent of evidence that stands and is news. Old pieces beside it, and those that cannot
+/// be judged here, are left out: whoever sent them does not send the others again.
+///
+/// # Errors
+/// If a piece proves nothing: nothing of it counts.
+pub fn sift_evidence(
+    store: &Store,
+    chain_id: &ChainId,
+    evidence: Vec<Evidence>,
+    memory: &SharedMemory,
+) -> Result<Vec<Evidence>, EvidenceRefusal> {
+    let mut standing = Vec::new();
+    for piece in evidence {
+        match check_evidence(store, chain_id, &piece, memory) {
+            Ok(()) => standing.push(piece),
+            Err(refusal) if refusal.is_blameworthy() => return Err(refusal),
+            Err(refusal) => tracing::debug!(%refusal, "a peer sent evidence that is no news"),
+        }
+    }
+    Ok(standing)
+}
+
 /// Whether evidence proves what it claims, against what the store knows of its height, and is news.
 /// Signatures that are in `memory` are not checked again.
 ///

@@ -20,7 +20,7 @@ pub mod handshake;
 pub mod start;
 
 pub use admission::Admission;
-pub use evidence::{EvidenceRefusal, check_evidence};
+pub use evidence::{EvidenceRefusal, check_evidence, sift_evidence};
 pub use executor::{ExecutionError, Executor, Pool};
 pub use handshake::HandshakeError;
 pub use keeping::{KeepError, Keeping};

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use consensus::Input;
-use execution::{SharedMemory, check_evidence};
+use execution::{SharedMemory, sift_evidence};
 use storage::Store;
 use types::verified::Verdict;
 use types::{ChainId, Channel, Keyring, Message, Offence, PeerId};
@@ -141,19 +141,16 @@ impl Verifier {
                 None
             }
             Message::Evidence(evidence) => {
-                let keyring = self.keyring.now();
-                for piece in &evidence {
-                    if let Err(error) =
-                        check_evidence(&self.store, &keyring.chain_id, piece, &self.memory)
-                    {
+                let chain_id = &self.keyring.now().chain_id;
+                match sift_evidence(&self.store, chain_id, evidence, &self.memory) {
+                    Ok(standing) if standing.is_empty() => None,
+                    Ok(standing) => Some(Message::Evidence(standing)),
+                    Err(error) => {
                         tracing::debug!(%peer, %error, "a peer sent evidence that proves nothing");
-                        if error.is_blameworthy() {
-                            self.peers.penalise(peer, Offence::BadBlock, "false evidence");
-                        }
-                        return None;
+                        self.peers.penalise(peer, Offence::BadBlock, "false evidence");
+                        None
                     }
                 }
-                Some(Message::Evidence(evidence))
             }
             other => Some(other),
         }

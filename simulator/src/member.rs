@@ -387,10 +387,22 @@ impl Member {
         if matches!(self.machine, Machine::Whole(_)) {
             return self.receive_whole(outside, peer, *message);
         }
-        if let Message::Evidence(list) = &*message
-            && !list.iter().all(|piece| self.takes(outside, peer, piece))
-        {
-            return;
+        let mut message = message;
+        if let Message::Evidence(list) = &mut *message {
+            let mut verdicts = Vec::new();
+            for piece in list.iter() {
+                verdicts.push(self.proves(outside, piece));
+            }
+            if verdicts.contains(&Some(false)) {
+                let peer = Network::member_of(peer);
+                outside.penalise(self.number, peer, Offence::BadBlock, "false evidence");
+                return;
+            }
+            let mut verdicts = verdicts.into_iter();
+            list.retain(|_| verdicts.next() == Some(Some(true)));
+            if list.is_empty() {
+                return;
+            }
         }
         let Some(running) = &mut self.running else { return };
         match running.verifier.message(&running.keyring, &message) {
@@ -415,23 +427,16 @@ impl Member {
         }
     }
 
-    /// Whether a piece of evidence that a peer sent proves something; what it is about may be
-    /// unknown here.
-    fn takes(&mut self, outside: &mut Outside, peer: PeerId, piece: &Evidence) -> bool {
-        let Machine::Light(light) = &self.machine else { return false };
-        let Some((validators, time)) = light.past(piece.height()) else { return false };
+    /// Whether a piece of evidence proves something, if it is news and can be judged here.
+    fn proves(&self, outside: &Outside, piece: &Evidence) -> Option<bool> {
+        let Machine::Light(light) = &self.machine else { return None };
+        let (validators, time) = light.past(piece.height())?;
         if light.is_committed(piece) {
-            return false;
+            return None;
         }
         let chain_id = &outside.genesis.chain_id;
         let past = Past { chain_id, validators: &validators, time };
-        let Some(running) = &mut self.running else { return false };
-        let stands = running.verifier.evidence(&past, piece);
-        if !stands {
-            let peer = Network::member_of(peer);
-            outside.penalise(self.number, peer, Offence::BadBlock, "false evidence");
-        }
-        stands
+        Some(self.running.as_ref()?.verifier.evidence(&past, piece))
     }
 }
 

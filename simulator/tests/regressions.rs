@@ -1,7 +1,7 @@
 //! Every bug that the simulator has found, as the plan that found it.
 
 use simulator::plan::{
-    Bandwidth, Fault, FaultKind, MessageKind, Rule, SignerFate, Vice, WaitsPlan, WholePlan,
+    Bandwidth, Fault, FaultKind, MessageKind, Rule, Shape, SignerFate, Vice, WaitsPlan, WholePlan,
 };
 use simulator::{Plan, world};
 
@@ -120,4 +120,14 @@ fn a_block_that_no_queue_holds_comes_across_piece_by_piece() {
     let outage = FaultKind::Outage { members: vec![2, 3] };
     plan.faults = vec![Fault { at_ms: 100, lasts_ms: 2000, kind: outage }];
     passes(&plan);
+}
+
+/// A list of evidence was dropped for one piece that a block carried already, and who had sent it
+/// took all of it for known: an equivocation that one member alone had heard was never punished.
+#[test]
+fn evidence_beside_what_is_no_news_is_punished() {
+    for seed in [1795702436000940, 1795702436002997] {
+        let shape = Shape { beyond_a_third: true, ..Shape::default() };
+        passes(&Plan::draw(seed, &shape).expect("the shape is possible"));
+    }
 }

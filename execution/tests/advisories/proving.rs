@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use execution::executor::provable_from;
-use execution::{EvidenceRefusal, SharedMemory, check_evidence};
+use execution::{EvidenceRefusal, SharedMemory, check_evidence, sift_evidence};
 use types::params::EvidenceParams;
 use types::vote::Extension;
 use types::{
@@ -56,6 +56,28 @@ fn changed(evidence: &Evidence, change: impl FnOnce(&mut DuplicateVoteEvidence))
     let mut changed = (**it).clone();
     change(&mut changed);
     Evidence::DuplicateVote(Box::new(changed))
+}
+
+/// A list was dropped for one piece of it that a block carried already, and its sender, who takes
+/// what it has sent for known, never sent the others again (seed 1795702436002997
+/// --beyond-a-third).
+#[test]
+fn a_piece_that_is_no_news_costs_none_of_the_others() {
+    let mut chain = chain_of(3);
+    let (old, fresh) = (equivocation(&chain, 2), equivocation(&chain, 3));
+    let later = changed(&fresh, |it| {
+        it.vote_a.height = Height(9);
+        it.vote_b.height = Height(9);
+    });
+    let lie = changed(&fresh, |it| it.vote_a.signature = Signature([1; 64]));
+    chain.decide_with(vec![], vec![old.clone()]);
+    let sift = |list: &[&Evidence]| {
+        let list = list.iter().map(|&it| it.clone()).collect();
+        sift_evidence(&chain.store, &chain.genesis.chain_id, list, &SharedMemory::default())
+    };
+    assert_eq!(sift(&[&old, &fresh, &later]).unwrap(), [fresh.clone()]);
+    assert_eq!(sift(&[&old, &later]).unwrap(), []);
+    assert!(sift(&[&fresh, &lie, &old]).unwrap_err().is_blameworthy());
 }
 
 /// What a block carries already is taken from no peer and in no proposal, in whatever bytes: else a

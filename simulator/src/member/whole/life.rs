@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use abci::{Application, Grammar, Recorded};
 use consensus::{Decided, Question};
-use execution::{Executor, SharedMemory, Watch, check_evidence};
+use execution::{Executor, SharedMemory, Watch, sift_evidence};
 use mempool::Mempool;
 use storage::Store;
 use types::verified::Verdict;
@@ -115,26 +115,20 @@ impl Life {
 
     /// What the verifier does with a message of a peer.
     pub fn sort(&self, keyring: &Keyring, peer: PeerId, message: Message) -> Sorted {
-        match &message {
+        let message = match message {
             Message::Txs(txs) => {
-                self.desk.received(peer, txs.clone());
+                self.desk.received(peer, txs);
                 return Sorted::Taken;
             }
             Message::Evidence(evidence) => {
-                for piece in evidence {
-                    let checked =
-                        check_evidence(&self.store, &keyring.chain_id, piece, &self.memory);
-                    match checked {
-                        Ok(()) => {}
-                        Err(error) if error.is_blameworthy() => {
-                            return Sorted::Refused(Offence::BadBlock);
-                        }
-                        Err(_) => return Sorted::Taken,
-                    }
+                match sift_evidence(&self.store, &keyring.chain_id, evidence, &self.memory) {
+                    Ok(standing) if standing.is_empty() => return Sorted::Taken,
+                    Ok(standing) => Message::Evidence(standing),
+                    Err(_) => return Sorted::Refused(Offence::BadBlock),
                 }
             }
-            _ => {}
-        }
+            other => other,
+        };
         let verdicts = keyring.verify(vec![message], &mut self.memory.lock());
         match verdicts.into_iter().next().expect("one verdict for each message") {
             Verdict::Verified(message) => Sorted::Verified(message),
