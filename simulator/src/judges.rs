@@ -153,7 +153,7 @@ impl Judges {
         if self.failure.is_some() || self.forked {
             return true;
         }
-        let wanted = self.accusations.is_waiting();
+        let wanted = self.accusations.is_waiting(self.liveness.goal());
         match self.liveness.progress(self.now, wanted) {
             Progress::Open => false,
             Progress::Reached => true,
@@ -163,6 +163,11 @@ impl Judges {
                 true
             }
         }
+    }
+
+    /// What the run goes on for, if it is not that somebody has to get on.
+    pub fn awaited(&self) -> String {
+        self.accusations.awaited().map_or_else(String::new, |it| format!(", waiting for {it}"))
     }
 
     /// Whether nobody need get on, so that the run may end where it is.

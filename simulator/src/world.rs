@@ -147,7 +147,8 @@ impl World {
         }
         let events_max = self.outside.plan.events_max();
         if events_max < events {
-            self.fail("storm", format!("{events_max} things have happened"));
+            let awaited = self.outside.judges.awaited();
+            self.fail("storm", format!("{events_max} things have happened{awaited}"));
             return true;
         }
         self.outside.judges.is_over()

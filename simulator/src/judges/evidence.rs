@@ -153,9 +153,20 @@ impl Accusations {
         Ok(())
     }
 
-    /// Whether somebody waits for a verdict.
-    pub fn is_waiting(&self) -> bool {
-        !self.open.is_empty()
+    /// Which evidence is waited for, first.
+    pub fn awaited(&self) -> Option<String> {
+        let ((height, culprit, round, kind), open) = self.open.first_key_value()?;
+        let (count, witnesses, blocks) = (self.open.len(), &open.witnesses, open.blocks);
+        Some(format!(
+            "{count} pieces of evidence, as that {culprit} gave two {kind:?}s at {height}/{round} \
+             before {witnesses:?} ({blocks} blocks could have it)"
+        ))
+    }
+
+    /// Whether a verdict is due on what was done up to a height. Who equivocates without end would
+    /// be waited for without end.
+    pub fn is_waiting(&self, goal: Height) -> bool {
+        self.open.first_key_value().is_some_and(|((height, ..), _)| *height <= goal)
     }
 }
 
@@ -231,7 +242,7 @@ mod tests {
                 let mut block = (*sample.block().block).clone();
                 block.evidence = vec![evidence(sample, 3)];
                 judge.decided(&sample.standing, &block, Moment::START).unwrap();
-                assert!(!judge.is_waiting());
+                assert!(!judge.is_waiting(Height(u64::MAX)));
             }
         };
         assert_eq!(blocks_go_by(named), Ok(40));
@@ -271,10 +282,10 @@ mod tests {
             judge.heard(0, Height(1), &sample.vote(3, at, id));
             judge.heard(0, Height(1), &sample.vote(3, at, None));
         }
-        assert!(!judge.is_waiting());
+        assert!(!judge.is_waiting(Height(u64::MAX)));
         judge.announced(0, Height(1), Round(1));
         judge.heard(0, Height(1), &sample.vote(3, (Height(1), Round(2)), id));
         judge.heard(0, Height(1), &sample.vote(3, (Height(1), Round(2)), None));
-        assert!(judge.is_waiting());
+        assert!(judge.is_waiting(Height(1)) && !judge.is_waiting(Height(0)));
     }
 }

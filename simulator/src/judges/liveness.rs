@@ -129,6 +129,11 @@ impl Liveness {
         self.demanded
     }
 
+    /// The height that all must reach, once the last fault is over.
+    pub fn goal(&self) -> Height {
+        Height(self.goal)
+    }
+
     /// Whether the run goes on. `wanted`: another judge waits for further blocks.
     pub fn progress(&mut self, now: Moment, wanted: bool) -> Progress {
         if self.healed.is_none() {
