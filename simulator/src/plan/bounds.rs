@@ -28,14 +28,17 @@ const REJECTIONS_MAX: u64 = 14;
 
 /// Most things that happen for each height of the goal: more is a storm.
 const EVENTS_PER_HEIGHT_MAX: u64 = 200_000;
-/// And for each pair of modelled members, whose clients may send much.
-const EVENTS_PER_PAIR_MAX: u64 = 20_000;
+/// And for each pair of members: in a round each says what it has to each other.
+const EVENTS_PER_PAIR_MAX: u64 = 1_000;
+/// And for each pair of modelled ones, whose clients may send much.
+const EVENTS_PER_MODELLED_PAIR_MAX: u64 = 20_000;
 
 impl Plan {
     /// Most things that happen in its world: more is a storm.
     pub fn events_max(&self) -> u64 {
         let count = u64::try_from(self.members.len()).expect("few members");
-        let pairs = self.model().map_or(0, |_| EVENTS_PER_PAIR_MAX.saturating_mul(count * count));
+        let each = self.model().map_or(EVENTS_PER_PAIR_MAX, |_| EVENTS_PER_MODELLED_PAIR_MAX);
+        let pairs = each.saturating_mul(count * count);
         EVENTS_PER_HEIGHT_MAX.max(pairs).saturating_mul(self.heights.max(10))
     }
 }
