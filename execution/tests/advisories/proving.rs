@@ -75,7 +75,7 @@ fn a_piece_that_is_no_news_costs_none_of_the_others() {
         let list = list.iter().map(|&it| it.clone()).collect();
         sift_evidence(&chain.store, &chain.genesis.chain_id, list, &SharedMemory::default())
     };
-    assert_eq!(sift(&[&old, &fresh, &later]).unwrap(), [fresh.clone()]);
+    assert_eq!(sift(&[&old, &fresh, &later]).unwrap(), std::slice::from_ref(&fresh));
     assert_eq!(sift(&[&old, &later]).unwrap(), []);
     assert!(sift(&[&fresh, &lie, &old]).unwrap_err().is_blameworthy());
 }
