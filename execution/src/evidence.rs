@@ -32,8 +32,8 @@ impl EvidenceRefusal {
     }
 }
 
-/// What a peer sent of evidence that stands and is news. Old pieces beside it, and those that cannot
-/// be judged here, are left out: whoever sent them does not send the others again.
+/// What a peer sent of evidence that stands and is news. Old pieces beside it, and those that
+/// cannot be judged here, are left out: whoever sent them does not send the others again.
 ///
 /// # Errors
 /// If a piece proves nothing: nothing of it counts.

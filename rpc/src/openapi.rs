@@ -7,6 +7,10 @@ use crate::routes::{Call, Offer, PAGES, Route};
 
 mod pages;
 
+/// The largest id that the document promises to take however it is written. Ids are 64 bits, but of
+/// one with more digits and a decimal point (`2251799813685247.0`) the last bits may be misread.
+const ID_MAX: i64 = 1 << 49;
+
 /// The document. What needs a websocket has no place in it.
 pub fn document(version: &str, offer: Offer) -> Value {
     let calls = offer.routes().filter(|route| !matches!(route.call, Call::Listening(_)));
@@ -51,7 +55,7 @@ fn by_body(offer: Offer) -> Value {
             "jsonrpc": {"const": "2.0"},
             "id": {"anyOf": [
                 {"type": "string"},
-                {"type": "integer", "minimum": i64::MIN, "maximum": i64::MAX},
+                {"type": "integer", "minimum": -ID_MAX, "maximum": ID_MAX},
             ]},
             "method": {"enum": methods},
             "params": {"type": ["object", "array"]},

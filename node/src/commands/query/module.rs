@@ -12,8 +12,9 @@ use crate::cli::Surroundings;
 use crate::client::{Client, wait_for};
 use crate::commands::modules::{Response, ask, module_of, texts_of};
 
-/// How long the block that proves the last one's state is waited for, and how often it is asked for.
+/// How long the block that proves the last one's state is waited for.
 const NEXT_BLOCK_TIME_MAX: Duration = Duration::from_secs(10);
+/// How often it is asked for.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A question in words.
