@@ -3,7 +3,8 @@
 //!
 //! The pool is a value behind one lock that is held for the length of a look-up. The application
 //! is asked outside of it, on the thread that brought the transaction. Who gossips and rechecks,
-//! and when, is the caller's decision.
+//! and when, is the caller's decision; but whoever brings a transaction first makes up for the
+//! rechecks that are due.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +30,7 @@ const BATCH_COUNT_MAX: usize = 2048;
 const RECHECKS_AT_ONCE: usize = 256;
 /// Blocks that may come while somebody waits for all rechecks; who has waited for more is served
 /// out of turn, since an application may be slower than the chain.
-const RECHECKS_IN_TURN_MAX: usize = 2;
+const BLOCKS_WAITED_MAX: u64 = 2;
 
 /// How many heights a transaction that succeeded is kept from coming back by way of peers. The
 /// pool remembers the latest only; a message that waited while a node was stopped may hold older
@@ -141,15 +142,21 @@ where
     /// As [`Admission::asking`], once those that have waited longer were asked about again: an
     /// application may count on the order, such as by the numbers of an account's transactions.
     fn asking_in_turn(&self) -> RwLockReadGuard<'_, ()> {
+        // Before it waits for its turn, so that those behind each other wait together.
+        let begun = self.height.load(Ordering::Relaxed);
         let _turn = self.rechecking.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..RECHECKS_IN_TURN_MAX {
-            while self.recheck_some() {}
+        loop {
             let asking = self.asking();
-            if !self.pool().rechecks_pending() {
+            let blocks = self.height.load(Ordering::Relaxed).saturating_sub(begun);
+            if BLOCKS_WAITED_MAX <= blocks || !self.pool().rechecks_pending() {
                 return asking;
             }
+            drop(asking);
+            if self.recheck_next().is_err() {
+                // It will say so again when it is asked about the new one.
+                return self.asking();
+            }
         }
-        self.asking()
     }
 
     /// What the application says, unless a peer brings what has passed.
@@ -183,22 +190,17 @@ where
     /// A peer to gossip to.
     pub fn peer_up(&self, peer: PeerId) {
         self.pool().peer_up(peer);
-        self.peer_list().push(peer);
+        self.peers().push(peer);
         self.herald.stirred();
     }
 
     /// A peer less.
     pub fn peer_down(&self, peer: PeerId) {
         self.pool().peer_down(peer);
-        self.peer_list().retain(|&it| it != peer);
+        self.peers().retain(|&it| it != peer);
     }
 
-    /// Whom to gossip to.
-    pub fn peers(&self) -> Vec<PeerId> {
-        self.peer_list().clone()
-    }
-
-    fn peer_list(&self) -> MutexGuard<'_, Vec<PeerId>> {
+    fn peers(&self) -> MutexGuard<'_, Vec<PeerId>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -213,7 +215,8 @@ where
 
     /// Sends every peer what it lacks.
     pub fn gossip(&self, mut send: impl FnMut(PeerId, Vec<Tx>)) {
-        for peer in self.peers() {
+        let peers = self.peers().clone();
+        for peer in peers {
             loop {
                 let batch = self.pool().batch_for(peer, BATCH_BYTES_MAX, BATCH_COUNT_MAX);
                 let Some(txs) = batch else { break };
@@ -226,25 +229,29 @@ where
     /// are more.
     pub fn recheck(&self) -> bool {
         let _turn = self.rechecking.lock().unwrap_or_else(PoisonError::into_inner);
-        self.recheck_some()
-    }
-
-    /// Each is asked about once after a block, under the lock that keeps the next one away.
-    fn recheck_some(&self) -> bool {
         for _ in 0..RECHECKS_AT_ONCE {
-            let _asking = self.asking();
-            let next = self.pool().next_recheck(1).pop();
-            let Some((key, tx)) = next else { break };
-            match self.application.check_tx(&CheckTxRequest { tx, kind: CheckTxKind::Recheck }) {
-                Ok(result) => {
-                    self.pool().rechecked(&key, answer_of(&result));
-                }
+            match self.recheck_next() {
+                Ok(true) => {}
+                Ok(false) => return false,
                 Err(error) => {
                     tracing::error!(%error, "the application could not recheck a transaction");
+                    return false;
                 }
             }
         }
         self.pool().rechecks_pending()
+    }
+
+    /// Asks again about the next transaction, under the lock that keeps the next block away: each
+    /// is asked about once after a block. Returns whether there was one.
+    fn recheck_next(&self) -> Result<bool, ApplicationError> {
+        let _asking = self.asking();
+        let next = self.pool().next_recheck(1).pop();
+        let Some((key, tx)) = next else { return Ok(false) };
+        let request = CheckTxRequest { tx, kind: CheckTxKind::Recheck };
+        let result = self.application.check_tx(&request)?;
+        self.pool().rechecked(&key, answer_of(&result));
+        Ok(true)
     }
 }
 

@@ -185,7 +185,10 @@ impl Admission {
                         true
                     }
                     None => {
-                        self.rules.gossip(|peer, txs| self.send(peer, txs));
+                        self.rules.gossip(|peer, txs| {
+                            let message = Message::Txs(txs);
+                            self.network.send(peer, message.channel(), message.encode());
+                        });
                         self.rules.recheck()
                     }
                 };
@@ -196,7 +199,8 @@ impl Admission {
 
     /// Tells all peers of what the application gives out.
     fn pass_on(&self, relay: &Relay) {
-        if !relay.config().broadcast {
+        // Nobody hears of it a second time, so the application keeps it until somebody can.
+        if !relay.config().broadcast || self.network.peer_count() == 0 {
             return;
         }
         let mut txs = match relay.reap() {
@@ -216,14 +220,10 @@ impl Admission {
             };
             let count = txs.iter().take_while(|tx| fits(tx)).count().max(1);
             let rest = txs.split_off(count);
-            self.rules.peers().into_iter().for_each(|peer| self.send(peer, txs.clone()));
+            let message = Message::Txs(txs);
+            self.network.broadcast(message.channel(), &message.encode());
             txs = rest;
         }
-    }
-
-    fn send(&self, peer: PeerId, txs: Vec<Tx>) {
-        let message = Message::Txs(txs);
-        self.network.send(peer, message.channel(), message.encode());
     }
 
     /// Ends the admission thread.

@@ -1,11 +1,12 @@
 //! In which order an application is asked about transactions when blocks come between.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use abci::{
-    Application, ApplicationError, BlockRequest, Call, CheckTxRequest, CommitResponse, InfoRequest,
-    InfoResponse, InitChainRequest, InitChainResponse, QueryRequest, QueryResponse,
+    Application, ApplicationError, BlockRequest, Call, CheckTxKind, CheckTxRequest, CommitResponse,
+    InfoRequest, InfoResponse, InitChainRequest, InitChainResponse, QueryRequest, QueryResponse,
 };
 use execution::admission::Herald;
 use execution::{Admission, Pool};
@@ -119,11 +120,91 @@ fn a_block_in_the_midst_of_a_recheck_begins_it_anew() {
             })
         });
         let recheckers: Vec<_> = recheckers.collect();
-        for height in 1..=251 {
+        let is_lost = |&height: &u64| {
             let (block, outcome) = block(height);
-            assert!(admission.pool().has(&types::TxKey::of(&block.txs[0])), "{height}");
+            let waits = admission.pool().has(&types::TxKey::of(&block.txs[0]));
             admission.commit(&*application, &block, &outcome).unwrap();
-        }
+            !waits
+        };
+        let lost: Vec<u64> = (1..=251).filter(is_lost).collect();
         recheckers.into_iter().for_each(|it| it.join().unwrap());
+        assert_eq!(lost, [] as [u64; 0]);
     });
+}
+
+/// Takes its time when it is asked again, and counts how often it is.
+#[derive(Default)]
+struct Slow {
+    asked_again: AtomicU64,
+}
+
+impl Application for Slow {
+    fn info(&self, _: &InfoRequest) -> Result<InfoResponse, ApplicationError> {
+        unasked(Call::Info)
+    }
+
+    fn init_chain(&self, _: &InitChainRequest) -> Result<InitChainResponse, ApplicationError> {
+        unasked(Call::InitChain)
+    }
+
+    fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
+        if request.kind == CheckTxKind::Recheck {
+            std::thread::sleep(Duration::from_micros(200));
+            self.asked_again.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(TxResult::default())
+    }
+
+    fn query(&self, _: &QueryRequest) -> Result<QueryResponse, ApplicationError> {
+        unasked(Call::Query)
+    }
+
+    fn finalize_block(&self, _: &BlockRequest) -> Result<BlockOutcome, ApplicationError> {
+        unasked(Call::FinalizeBlock)
+    }
+
+    fn commit(&self) -> Result<CommitResponse, ApplicationError> {
+        Ok(CommitResponse::default())
+    }
+}
+
+/// A block comes for every few that are asked about again, while many wait.
+#[test]
+fn nobody_waits_for_rechecks_that_never_end() {
+    const BLOCKS: u64 = 300;
+    const BETWEEN: u64 = 10;
+    let slow = Arc::new(Slow::default());
+    let application: Arc<dyn Application> = Arc::clone(&slow) as Arc<dyn Application>;
+    let pool = Mempool::new(mempool::Config::default());
+    let (_, store) = disk();
+    let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    for number in 0..=254 {
+        admission.submit(tx(number), Source::Local).unwrap();
+    }
+    let (mut empty, _) = block(1);
+    empty.txs.clear();
+    let commit = |height| {
+        let mut block = empty.clone();
+        block.header.height = Height(height);
+        admission.commit(&*application, &block, &BlockOutcome::default()).unwrap();
+    };
+    commit(1);
+    let is_answered = AtomicBool::new(false);
+    let blocks = std::thread::scope(|scope| {
+        let is_due = |height: &u64| {
+            let due = (height - 1) * BETWEEN;
+            while slow.asked_again.load(Ordering::Relaxed) < due {
+                if is_answered.load(Ordering::Relaxed) {
+                    return false;
+                }
+                std::thread::yield_now();
+            }
+            true
+        };
+        let chain = scope.spawn(move || (2..=BLOCKS).take_while(is_due).map(commit).count());
+        admission.submit(tx(255), Source::Local).unwrap();
+        is_answered.store(true, Ordering::Relaxed);
+        chain.join().unwrap()
+    });
+    assert!(blocks < 100, "it waited for {blocks} blocks");
 }
