@@ -26,22 +26,28 @@ pub fn module_of(name: &str) -> anyhow::Result<Description> {
 /// left, in their order.
 ///
 /// # Errors
-/// If a word is too many, or a field has none.
+/// If a word is too many, or a field has none or two.
 pub fn texts_of(fields: &[Field], words: &[String]) -> anyhow::Result<Vec<(&'static str, String)>> {
-    let mut texts: Vec<(&Field, Option<String>)> = fields.iter().map(|it| (it, None)).collect();
-    for word in words {
-        let named =
-            word.split_once('=').filter(|(name, _)| fields.iter().any(|it| it.name == *name));
-        let (slot, text) = match named {
-            Some((name, text)) => (texts.iter_mut().find(|it| it.0.name == name), text),
-            None => (texts.iter_mut().find(|it| it.1.is_none()), word.as_str()),
-        };
-        let Some((field, slot)) = slot else { bail!("{word:?} is one word too many") };
-        *slot = Some(resolved(field.kind, text));
+    let named = |word: &String| {
+        let (name, text) = word.split_once('=')?;
+        let at = fields.iter().position(|it| it.name == name)?;
+        Some((at, text.to_owned()))
+    };
+    let mut texts: Vec<Option<String>> = vec![None; fields.len()];
+    for (at, text) in words.iter().filter_map(named) {
+        if texts[at].replace(text).is_some() {
+            bail!("{} is given twice", fields[at].name);
+        }
     }
-    let usage = usage(fields);
-    let texts = texts.into_iter().map(|(field, text)| Some((field.name, text?)));
-    texts.collect::<Option<Vec<_>>>().ok_or_else(|| anyhow!("what is needed:{usage}"))
+    for word in words.iter().filter(|word| named(word).is_none()) {
+        let left = texts.iter_mut().find(|it| it.is_none());
+        let Some(left) = left else { bail!("{word:?} is one word too many") };
+        *left = Some(word.clone());
+    }
+    let texts = fields.iter().zip(texts);
+    let texts = texts.map(|(field, text)| Some((field.name, resolved(field.kind, &text?))));
+    let texts: Option<Vec<_>> = texts.collect();
+    texts.ok_or_else(|| anyhow!("what is needed:{}", usage(fields)))
 }
 
 /// Development accounts go by their names.
@@ -116,7 +122,9 @@ mod tests {
         let bank = module_of("bank").expect("the ledger has a bank");
         let fields = bank.messages[0].fields;
         let bob = development::account("bob").expect("bob is there").to_string();
-        for text in ["bob coin 5", "amount=5 bob coin", "denom=coin amount=5 to=bob"] {
+        for text in
+            ["bob coin 5", "amount=5 bob coin", "denom=coin amount=5 to=bob", "5 to=bob denom=coin"]
+        {
             let texts = texts_of(fields, &words(text)).expect("all fields are there");
             let texts: Vec<(&str, &str)> = texts.iter().map(|(it, text)| (*it, &**text)).collect();
             assert_eq!(texts, [("to", &*bob), ("denom", "coin"), ("amount", "5")]);
@@ -125,6 +133,13 @@ mod tests {
         assert!(too_few.to_string().contains("amount"), "{too_few}");
         let too_many = texts_of(fields, &words("bob coin 5 6")).expect_err("6 is too many");
         assert_eq!(too_many.to_string(), "\"6\" is one word too many");
+        for (text, said) in [
+            ("bob coin 5 to=carol", "\"5\" is one word too many"),
+            ("to=bob coin 5 to=carol", "to is given twice"),
+        ] {
+            let twice = texts_of(fields, &words(text)).expect_err("two are to get it");
+            assert_eq!(twice.to_string(), said);
+        }
         let unknown = module_of("nobody").expect_err("there is no such module");
         assert!(unknown.to_string().contains("params, auth, bank, staking, kv"), "{unknown}");
     }

@@ -41,11 +41,14 @@ pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     let client = args.node.client(around)?;
     let key = match &args.words[..] {
         [key] => key,
+        [] => bail!("say which key, or which question of a module"),
+        _ if args.hex || !args.path.is_empty() => {
+            bail!("--hex and --path go with one key, and not with a module's question")
+        }
         [module, question, parameters @ ..] => {
             let asked = module::Asked { module, question, parameters };
             return module::run(around, &client, &asked, (args.height, args.prove));
         }
-        [] => bail!("say which key, or which question of a module"),
     };
     let key = if args.hex { key.clone() } else { hex::encode(key) };
     let params = json!({

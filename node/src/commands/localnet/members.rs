@@ -51,8 +51,8 @@ fn say_accounts(url: &str) {
         let account = account(name).map(|it| it.to_string()).unwrap_or_default();
         say(format_args!("    {name:6} {account}"));
     }
-    say(format_args!("  try       lockstep tx --node {url} bank send bob coin 5 --from alice"));
-    say(format_args!("            lockstep query --node {url} bank balance bob coin --prove"));
+    say(format_args!("  try       lockstep tx bank send bob coin 5 --from alice --node {url}"));
+    say(format_args!("            lockstep query bank balance bob coin --prove --node {url}"));
 }
 
 /// What woke us.

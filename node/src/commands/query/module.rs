@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use abci::{Application, QueryRequest};
+use anyhow::{Context, bail, ensure};
+use apps::framework::Host;
 use apps::framework::description::{parse_fields, show_fields};
 use apps::framework::proof::proves;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use types::AppHash;
 
@@ -49,8 +52,10 @@ pub fn run(
     let text_of = |name: &str| texts.iter().find(|it| it.0 == name).map(|it| it.1.as_str());
     let parameters = parse_fields(query.parameters, text_of).map_err(anyhow::Error::msg)?;
     let path = format!("/{}/{}", module.name, query.name);
+    let key = key_of(&path, &parameters)?;
     let (response, proven) = wait_for(async {
         let response = ask(client, (&path, &parameters), (height, prove)).await?;
+        ensure!(response.key == key, "the node answered for another key than was asked for");
         let proven = if prove { Some(check_proof(client, &response).await?) } else { None };
         Ok((response, proven))
     })?;
@@ -69,6 +74,15 @@ pub fn run(
         println!("proven at height {} under app hash {app_hash}", response.height);
     }
     Ok(())
+}
+
+/// The key that a question looks at: as a ledger without any state says.
+fn key_of(path: &str, parameters: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let data = Bytes::copy_from_slice(parameters);
+    let question = QueryRequest { path: path.to_owned(), data, ..QueryRequest::default() };
+    let response = Host::in_memory(apps::ledger::router()).query(&question)?;
+    ensure!(response.code == 0, "{path} cannot be asked: {}", response.log);
+    Ok(response.key.to_vec())
 }
 
 /// The commit of a height, as soon as it is there.

@@ -32,6 +32,9 @@ struct Args {
     /// What is paid for it [default: the least that is taken].
     #[arg(long)]
     fee: Option<u64>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
@@ -62,7 +65,8 @@ pub fn run(around: &Surroundings, words: &[String]) -> anyhow::Result<()> {
     let (chain_id, nonce, fee) = wait_for(facts(&client, Account::of(&key.public_key())))?;
     let fee = args.fee.unwrap_or(fee);
     let body = Body { signer: key.public_key().0, nonce, fee, messages: vec![message] };
-    broadcast(around, &client, &body.signed(&chain_id, &key), &args.waiting)
+    let around = Surroundings { json: around.json || args.json, ..around.clone() };
+    broadcast(&around, &client, &body.signed(&chain_id, &key), &args.waiting)
 }
 
 fn print_messages(module: &Description) {
