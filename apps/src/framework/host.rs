@@ -225,7 +225,7 @@ impl Application for Host {
         self.router.invariants(&state).map_err(failed)?;
         let before = request.initial_height.0.saturating_sub(1);
         let begin = || -> Result<AppHash, StoreError> {
-            let app_hash = self.store.begin(&state.into_writes()?, before, true)?;
+            let app_hash = self.store.begin(&state.into_writes()?, before)?;
             self.learn_chain_id()?;
             Ok(app_hash)
         };

@@ -92,16 +92,11 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn begin(
-        self: &Arc<Self>,
-        writes: &Writes,
-        height: u64,
-        is_genesis: bool,
-    ) -> Result<AppHash, StoreError> {
+    pub fn begin(self: &Arc<Self>, writes: &Writes, height: u64) -> Result<AppHash, StoreError> {
         self.clear()?;
         let staged = self.stage(writes)?;
         let app_hash = staged.app_hash.clone();
-        self.write(staged, height, is_genesis)?;
+        self.write(staged, height, true)?;
         Ok(app_hash)
     }
 

@@ -257,6 +257,9 @@ impl Module for Staking {
             if shares != candidate.shares {
                 return Err(format!("{validator} has {} shares, not {shares}", candidate.shares));
             }
+            if candidate.shares == 0 && 0 < candidate.stake {
+                return Err(format!("{validator} has stake that is nobody's"));
+            }
             if let Some(rank) = candidate.rank(validator) {
                 ranked += 1;
                 if RANKING.get(state, &rank).is_none() {
@@ -264,7 +267,7 @@ impl Module for Staking {
                 }
             }
             let waiting = UNBONDINGS.all(state).filter(|(_, it)| it.validator == validator);
-            if waiting.count() != candidate.unbondings as usize {
+            if waiting.count() as u64 != candidate.unbondings {
                 return Err(format!("{validator} has another number of withdrawals"));
             }
         }

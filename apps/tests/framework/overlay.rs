@@ -130,7 +130,7 @@ proptest! {
         model.pairs.extend(pairs);
         let mut writes: Writes =
             model.pairs.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
-        store.begin(&writes, 0, true).unwrap();
+        store.begin(&writes, 0).unwrap();
         // A version in which some of it is gone.
         writes = removed.iter().map(|key| (key.clone(), None)).collect();
         removed.iter().for_each(|key| drop(model.pairs.remove(key)));

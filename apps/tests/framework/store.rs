@@ -52,7 +52,7 @@ proptest! {
         let store = Store::open(Arc::new(records.clone()), Some(retained)).unwrap();
         let mut pairs = Pairs::from([(b"always".to_vec(), Bytes::from_static(b"there"))]);
         let first = pairs.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
-        let first_hash = store.begin(&first.collect(), 0, true).unwrap();
+        let first_hash = store.begin(&first.collect(), 0).unwrap();
         let mut history = vec![(pairs.clone(), first_hash)];
         for (height, block) in blocks.iter().enumerate() {
             let write = |(number, value): (&u8, &Option<u8>)| {
@@ -79,7 +79,7 @@ proptest! {
         // The root depends on what is there, not on how it came about, nor on what is forgotten.
         let fresh = Store::open(Arc::new(MemoryRecords::default()), None).unwrap();
         let writes = pairs.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
-        let fresh_hash = fresh.begin(&writes.collect(), tip, false).unwrap();
+        let fresh_hash = fresh.begin(&writes.collect(), tip).unwrap();
         prop_assert_eq!(&fresh_hash, &store.app_hash());
         // Opened again it is the same.
         let opened = Store::open(Arc::new(records), Some(retained)).unwrap();
@@ -92,7 +92,7 @@ proptest! {
 fn what_is_not_retained_is_forgotten() {
     let records = MemoryRecords::default();
     let store = Store::open(Arc::new(records.clone()), Some(3)).unwrap();
-    store.begin(&Writes::from([(key(0), Some("0".into()))]), 0, true).unwrap();
+    store.begin(&Writes::from([(key(0), Some("0".into()))]), 0).unwrap();
     let mut counts = Vec::new();
     for height in 1..=200_u64 {
         // Keys come, change and go.
@@ -120,7 +120,7 @@ fn on_disk_it_is_as_in_memory() {
             let writes = Writes::from([(key((height % 7) as u8), value), (key(9), None)]);
             for store in [&memory, &disk] {
                 if height == 0 {
-                    store.begin(&writes, 0, true).unwrap();
+                    store.begin(&writes, 0).unwrap();
                 } else {
                     let staged = store.stage(&writes).unwrap();
                     store.commit(staged, Height(height)).unwrap();

@@ -89,9 +89,12 @@ impl Staking {
             return Err(StakingError::Least { least: rules.power_unit }.into());
         }
         let shares = shares_for(amount, owned, worth);
-        candidate.stake = candidate.stake.checked_sub(amount).expect("no less than its parts");
         candidate.shares = candidate.shares.checked_sub(shares).expect("no less than its parts");
-        candidate.unbondings = candidate.unbondings.checked_add(1).expect("fewer than coins");
+        // Who takes the last shares takes what rounding has left.
+        let amount = if candidate.shares == 0 { candidate.stake } else { amount };
+        candidate.stake = candidate.stake.checked_sub(amount).expect("no less than its parts");
+        candidate.unbondings =
+            candidate.unbondings.checked_add(1).expect("fewer than transactions");
         keep(state, validator, &candidate);
         match owned.checked_sub(shares).expect("no more than there are") {
             0 => DELEGATIONS.remove(state, &key),

@@ -59,7 +59,7 @@ pub const DESCRIPTION: Description = Description {
                 Field { name: "key", kind: Kind::PublicKey, summary: "What it votes with" },
                 number("stake", "Its own and others'"),
                 Field { name: "shares", kind: Kind::LargeNumber, summary: "Of the stake" },
-                Field { name: "unbondings", kind: Kind::SmallNumber, summary: "On their way" },
+                number("unbondings", "On their way"),
                 Field { name: "jailed", kind: Kind::Flag, summary: "Whether it may not vote" },
                 number("jailed_until", "In seconds since 1970"),
                 number("fault_at", "The height that it voted on twice; 0 if it never did"),

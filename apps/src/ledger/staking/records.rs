@@ -110,7 +110,7 @@ pub struct Candidate {
     /// Of the stake, in the hands of all who delegated.
     pub shares: u128,
     /// How many withdrawals from it are on their way.
-    pub unbondings: u32,
+    pub unbondings: u64,
     /// Whether it may not vote.
     pub jailed: bool,
     /// Until when it may not ask to vote again, in seconds since 1970.
