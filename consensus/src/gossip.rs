@@ -127,6 +127,8 @@ pub struct Gossip {
     idle: bool,
     /// The valid or decided block that peers were told of.
     told_block: Option<(Height, Round, PartSetHeader, bool)>,
+    /// The block of which we last said that parts are missing.
+    lacked: Option<PartSetHeader>,
     /// The round of our own proposal that went to all.
     said_proposal: Option<(Height, Round)>,
     votes: BTreeMap<Ballot, Aged>,
@@ -157,6 +159,7 @@ impl Gossip {
             told_place: None,
             idle: false,
             told_block: None,
+            lacked: None,
             said_proposal: None,
             votes: BTreeMap::new(),
             votes_seen: None,

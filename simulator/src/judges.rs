@@ -167,7 +167,9 @@ impl Judges {
 
     /// What the run goes on for, if it is not that somebody has to get on.
     pub fn awaited(&self) -> String {
-        self.accusations.awaited().map_or_else(String::new, |it| format!(", waiting for {it}"))
+        self.accusations
+            .awaited(self.liveness.goal())
+            .map_or_else(String::new, |it| format!(", waiting for {it}"))
     }
 
     /// Whether nobody need get on, so that the run may end where it is.

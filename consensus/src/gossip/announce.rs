@@ -1,7 +1,7 @@
 //! What goes to all peers: where we are, what we made ourselves, and what has come here.
 
 use types::message::WireStep;
-use types::{BitArray, Message, PartSet, Proposal, Time, ValidatorIndex, VoteKind};
+use types::{BitArray, Message, PartSet, PartSetHeader, Proposal, Time, ValidatorIndex, VoteKind};
 
 use super::peer::{Ballot, EarlyProposal, Peer};
 use super::{Aged, Gossip, RIPE_TICKS, View, send};
@@ -28,11 +28,11 @@ impl View<'_> {
 
     /// What we have of this round's block as long as we lack some of it and nothing says that it
     /// is valid, as a message: to a peer, as to the reference's, it does not matter why we want it.
-    fn block_that_lacks(&self) -> Option<Message> {
+    fn block_that_lacks(&self) -> Option<(PartSetHeader, Message)> {
         let here = |it: &&Proposal| (it.height, it.round) == (self.height, self.round);
         let wanted = self.proposal.filter(here)?.block_id.parts;
         let parts = self.parts.filter(|it| it.header() == wanted && !it.is_complete())?;
-        self.valid_parts().is_none().then(|| self.word_on(parts))
+        self.valid_parts().is_none().then(|| (wanted, self.word_on(parts)))
     }
 
     fn word_on(&self, parts: &PartSet) -> Message {
@@ -80,6 +80,7 @@ impl Gossip {
     /// spec: NewValidBlock, sent once a polka or a decision tells us which block to collect, so
     /// that peers send what we lack and no more.
     pub(super) fn announce_block(&mut self, view: &View<'_>, outputs: &mut Vec<Output>) {
+        self.say_what_came(view, outputs);
         let Some(parts) = view.valid_parts() else { return };
         let told = (view.height, view.round, parts.header(), view.decided.is_some());
         let complete_and_known = parts.is_complete() && view.step == WireStep::Commit;
@@ -225,9 +226,20 @@ impl Gossip {
 
     /// Says which parts of this round's block are here, as long as some are not: a peer whose queue
     /// to us holds less than a block would otherwise send its first parts again and again.
-    pub(super) fn say_what_lacks(&self, view: &View<'_>, outputs: &mut Vec<Output>) {
-        if let Some(message) = view.block_that_lacks() {
+    pub(super) fn say_what_lacks(&mut self, view: &View<'_>, outputs: &mut Vec<Output>) {
+        if let Some((header, message)) = view.block_that_lacks() {
+            self.lacked = Some(header);
             self.send_all(outputs, message);
+        }
+    }
+
+    /// Takes that back once nothing is missing, lest peers go on to send it.
+    fn say_what_came(&mut self, view: &View<'_>, outputs: &mut Vec<Output>) {
+        let Some(parts) = view.parts.filter(|it| it.is_complete()) else { return };
+        let said = self.lacked.take_if(|it| *it == parts.header()).is_some();
+        // Of a valid block more is said anyway.
+        if said && view.valid_parts().is_none() {
+            self.send_all(outputs, view.word_on(parts));
         }
     }
 

@@ -88,7 +88,7 @@ impl Gossip {
     }
 
     /// Parts go to a peer that waits for a proposal or says that it wants them: who has prevoted
-    /// has them or will say so when a polka shows that it needs them.
+    /// has them, or says so while it lacks some.
     fn offer_parts(&self, visit: &mut Visit<'_>) -> bool {
         let Some(parts) = visit.view.parts else { return false };
         let awaits = visit.peer.awaits_proposal();

@@ -153,9 +153,10 @@ impl Accusations {
         Ok(())
     }
 
-    /// Which evidence is waited for, first.
-    pub fn awaited(&self) -> Option<String> {
-        let ((height, culprit, round, kind), open) = self.open.first_key_value()?;
+    /// Which evidence of what was done up to a height is waited for, first.
+    pub fn awaited(&self, goal: Height) -> Option<String> {
+        let first = self.open.first_key_value().filter(|((height, ..), _)| *height <= goal)?;
+        let ((height, culprit, round, kind), open) = first;
         let (count, witnesses, blocks) = (self.open.len(), &open.witnesses, open.blocks);
         Some(format!(
             "{count} pieces of evidence, as that {culprit} gave two {kind:?}s at {height}/{round} \
@@ -163,8 +164,8 @@ impl Accusations {
         ))
     }
 
-    /// Whether a verdict is due on what was done up to a height. Who equivocates without end would
-    /// be waited for without end.
+    /// Whether a verdict is due on what was done up to a height. Who equivocates at every height
+    /// would be waited for as long as anything is, which is a storm among many.
     pub fn is_waiting(&self, goal: Height) -> bool {
         self.open.first_key_value().is_some_and(|((height, ..), _)| *height <= goal)
     }

@@ -65,8 +65,8 @@ impl History {
         self.keys.entry(operation.key.clone()).or_default().push(operation);
     }
 
-    /// A value was written to a key twice, and rightly so: what is read of the key afterwards
-    /// names no write any more.
+    /// A value was written to a key twice, and rightly so: what is read of the key names no one
+    /// write, and nothing is asked of it any more.
     pub fn forget(&mut self, key: &Bytes) {
         self.forgotten.insert(key.clone());
     }

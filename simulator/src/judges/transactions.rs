@@ -228,6 +228,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_asked_of_a_key_that_was_rightly_written_twice() {
+        let mut judge = told();
+        judge.acknowledged(0, &tx("key=1"), Height(1), Moment(1)).unwrap();
+        judge.acknowledged(0, &tx("key=2"), Height(2), Moment(12)).unwrap();
+        judge.decided(&Sample::new(false).block().block, false, |_, _| true).unwrap();
+        judge.history.add(Operation::read(KEY, Some(tx("1")), Moment(15), Moment(16)));
+        assert_eq!(judge.finish(), Ok(()));
+    }
+
+    #[test]
     fn answers_that_contradict_each_other_in_time_have_no_order() {
         let mut judge = told();
         judge.acknowledged(0, &tx("key=1"), Height(1), Moment(1)).unwrap();
