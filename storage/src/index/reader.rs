@@ -84,9 +84,14 @@ impl<'a> Reader<'a> {
     /// Whether all claims are true of the value of a placed row.
     pub fn satisfies(&mut self, (key, row): &Row, claims: &[Claim]) -> Result<bool, SearchError> {
         let (value, whole) = value_of(row)?;
-        // Only `CONTAINS` can be true of a long value and not of its beginning: no query names a
-        // text as long, and numbers and times are shorter.
-        let looks_further = |claim: &Claim| matches!(claim, Claim::Contains(_)) && !whole;
+        // Of a long value and not of its beginning can be true that it contains something, or that it
+        // is a text which begins so: numbers and times are shorter.
+        let looks_further = |claim: &Claim| match claim {
+            _ if whole => false,
+            Claim::Contains(_) => true,
+            Claim::Is(text) => value.len() < text.len() && text.starts_with(value),
+            Claim::Exists | Claim::Compares(..) => false,
+        };
         let mut further = vec![];
         for claim in claims {
             let holds = match claim {

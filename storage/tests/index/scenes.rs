@@ -190,6 +190,38 @@ fn a_transaction_is_found_by_its_hash_before_it_is_indexed() {
     assert_eq!(searched(&store, &[is("tx.hash", &"00".repeat(32))]).0, 0);
 }
 
+/// A row has the beginning of a long text only, of which nothing was believed to be true but that it
+/// contains something: found by itself, it was lost as soon as more was demanded of it.
+#[test]
+fn a_long_text_is_found_beside_other_demands() {
+    let (store, mut chain) = store_over(&Arc::default());
+    let long = |end: &str| format!("{}{end}", "x".repeat(600));
+    let events = [long("a"), long("b"), "short".to_owned()].map(|value| Event {
+        kind: "work".to_owned(),
+        attributes: ["yes", &value]
+            .map(|value| EventAttribute {
+                key: "done".to_owned(),
+                value: value.to_owned(),
+                index: true,
+            })
+            .to_vec(),
+    });
+    let result = |event| TxResult { events: vec![event], ..TxResult::default() };
+    let tx_results = events.map(result).to_vec();
+    let outcome = BlockOutcome { tx_results, ..BlockOutcome::default() };
+    let txs = (0..3).map(|index| tx(1, 1 + index)).collect();
+    chain.grow_to(txs, vec![], outcome).keep(&store);
+    let mut writer = Writer::open(store.clone()).unwrap();
+    while writer.advance().unwrap().is_some() {}
+    let exists = Condition { key: "work.done".to_owned(), claim: Claim::Exists };
+    let found = |text: &str| searched(&store, &[exists.clone(), is("work.done", text)]);
+    assert_eq!(found(&long("a")), (1, vec![hit(1, 0)]));
+    assert_eq!(found(&long("b")), (1, vec![hit(1, 1)]));
+    assert_eq!(found(&long("c")), (0, vec![]));
+    assert_eq!(found(&"x".repeat(512)), (0, vec![]));
+    assert_eq!(found("yes").0, 3);
+}
+
 #[test]
 fn a_search_that_reads_too_much_is_refused_and_a_narrow_one_is_not() {
     let rows = Arc::new(Memory::default());
