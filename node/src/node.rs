@@ -42,6 +42,8 @@ use crate::watch::Watcher;
 
 /// How long a stop may take before the process ends anyway.
 const STOP_TIME_MAX: Duration = Duration::from_millis(1800);
+/// How long the process waits, after that, for reads that clients or peers had asked for.
+const LAST_READS_TIME_MAX: Duration = Duration::from_secs(1);
 /// Threads of the RPC: so many, whatever its clients do, and consensus has the others.
 const RPC_THREADS: usize = 2;
 
@@ -68,9 +70,10 @@ pub fn run(options: &Options) -> Result<()> {
     let prepared = prepare(options, network.handle())?;
     let rpc = runtime("rpc", RPC_THREADS)?;
     let outcome = network.block_on(live(options, prepared, &rpc));
-    // What still runs (a slow client, a read for a peer) is not waited for.
-    rpc.shutdown_background();
-    network.shutdown_background();
+    // Whoever still reads for a client or a peer holds the store: RocksDB must be closed before the
+    // process ends, or it aborts it.
+    rpc.shutdown_timeout(LAST_READS_TIME_MAX);
+    network.shutdown_timeout(LAST_READS_TIME_MAX);
     outcome
 }
 
