@@ -47,8 +47,8 @@ impl Plan {
             plan.faults.retain(|fault| !matches!(fault.kind, FaultKind::Wipe { .. }));
         }
         if let Some(lines) = &mut plan.network.bandwidth {
-            // As a node's do with blocks of the default size: what waits for a peer holds the largest,
-            // and what waits for all peers one for each.
+            // As a node's do with blocks of the default size: what waits for a peer holds the
+            // largest, and what waits for all peers one for each.
             let peers = u64::try_from(plan.members.len()).expect("few members");
             lines.waiting_max = lines.waiting_max.max(peers * BLOCK_BYTES_MAX);
         }
