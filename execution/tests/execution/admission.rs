@@ -147,6 +147,7 @@ impl Application for Slow {
         unasked(Call::InitChain)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "an application of its own, and a slow one")]
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
         if request.kind == CheckTxKind::Recheck {
             std::thread::sleep(Duration::from_micros(200));

@@ -84,8 +84,8 @@ impl<'a> Reader<'a> {
     /// Whether all claims are true of the value of a placed row.
     pub fn satisfies(&mut self, (key, row): &Row, claims: &[Claim]) -> Result<bool, SearchError> {
         let (value, whole) = value_of(row)?;
-        // Of a long value and not of its beginning can be true that it contains something, or that it
-        // is a text which begins so: numbers and times are shorter.
+        // Of a long value and not of its beginning can be true that it contains something, or that
+        // it is a text which begins so: numbers and times are shorter.
         let looks_further = |claim: &Claim| match claim {
             _ if whole => false,
             Claim::Contains(_) => true,

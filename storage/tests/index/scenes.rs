@@ -190,8 +190,8 @@ fn a_transaction_is_found_by_its_hash_before_it_is_indexed() {
     assert_eq!(searched(&store, &[is("tx.hash", &"00".repeat(32))]).0, 0);
 }
 
-/// A row has the beginning of a long text only, of which nothing was believed to be true but that it
-/// contains something: found by itself, it was lost as soon as more was demanded of it.
+/// A row has the beginning of a long text only, of which nothing was believed to be true but that
+/// it contains something: found by itself, it was lost as soon as more was demanded of it.
 #[test]
 fn a_long_text_is_found_beside_other_demands() {
     let (store, mut chain) = store_over(&Arc::default());
