@@ -134,7 +134,14 @@ impl Others<'_> {
     fn another(&mut self, claims: &[Claim]) -> Option<(Box<dyn Instance>, Link)> {
         let reason = match self.instances.fresh() {
             Ok(Some(instance)) => match instance.connect() {
-                Ok(link) => return Some((instance, link)),
+                Ok(link) => match link.connections.query.info(&InfoRequest::default()) {
+                    Ok(info) if info.last_block_height.is_some() => {
+                        let remedy = self.instances.remedy();
+                        format!("another instance has state already: {remedy}")
+                    }
+                    // Whoever asks it next notes what is wrong.
+                    Ok(_) | Err(_) => return Some((instance, link)),
+                },
                 Err(error) => format!("another instance cannot be reached: {error}"),
             },
             Ok(None) => format!("it takes another instance: {}", self.instances.remedy()),
@@ -156,12 +163,16 @@ impl Others<'_> {
         let Some((second, link)) = self.another(&claims) else { return };
         // So that whoever looks at a clock sees another time.
         std::thread::sleep(self.config.clock_gap);
-        let agreed = follow::follow(self.board, &link, script).unwrap_or(0);
+        let followed = follow::follow(self.board, &link, script);
         drop((second, link));
         tell(step(1));
-        if agreed < script.steps.len() {
-            // Others would differ for the same reason, which would tell nothing new.
-            let reason = format!("two instances agree on the first {agreed} blocks only");
+        // Others would differ, or break off, for the same reason, which would tell nothing new.
+        let reason = match followed {
+            Ok(agreed) if agreed == script.steps.len() => None,
+            Ok(agreed) => Some(format!("two instances agree on the first {agreed} blocks only")),
+            Err(Stopped) => Some("the second instance broke off".to_owned()),
+        };
+        if let Some(reason) = reason {
             self.board.unreached(&crash::CLAIMS, &reason);
             self.board.unreached(&restore::CLAIMS, &reason);
             return;
@@ -212,7 +223,8 @@ impl Others<'_> {
     ) {
         tell(Standing { part: "frames", done: 0, of: 1 });
         let Some(endpoint) = &link.frames else {
-            self.board.unreached(&Claim::OF_FRAMES, "gRPC has no frames");
+            let claims = frames::CHECKS.map(|(claim, _)| claim);
+            self.board.unreached(&claims, "gRPC has no frames");
             return;
         };
         let limit = self.config.limit;

@@ -335,11 +335,10 @@ impl TestChain {
     }
 
     fn prepare_request(&self, txs: Vec<Tx>, evidence: &[Evidence]) -> PrepareProposalRequest {
-        let evidence_bytes = evidence.iter().map(|it| types::codec::encode_evidence(it).len());
         let proposer = self.state.validators.proposer().address;
         let height = self.state.next_height();
         PrepareProposalRequest {
-            txs_bytes_max: self.state.txs_bytes_max(evidence_bytes.sum::<usize>() as u64),
+            txs_bytes_max: self.state.txs_bytes_max(types::evidence::encoded_bytes(evidence)),
             txs,
             local_last_commit: self.local_last_commit(),
             misbehavior: Misbehavior::of(evidence),

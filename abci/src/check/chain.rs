@@ -62,8 +62,8 @@ impl Chain {
         members[place % members.len()].address
     }
 
-    /// Asks for the next block, of at most so many bytes of transactions, or as many as fit.
-    pub(super) fn prepare(&self, txs: Vec<Tx>, bytes_max: Option<u64>) -> PrepareProposalRequest {
+    /// Asks for the next block, of as many transactions as fit.
+    pub(super) fn prepare(&self, txs: Vec<Tx>) -> PrepareProposalRequest {
         let last_commit = match (&self.last_commit(), &self.state.last_block) {
             (Some(commit), Some(last)) => {
                 let enabled = self.state.params.extensions_enabled(last.height);
@@ -78,7 +78,7 @@ impl Chain {
         let evidence = self.evidence();
         let evidence_bytes = types::evidence::encoded_bytes(&evidence);
         PrepareProposalRequest {
-            txs_bytes_max: bytes_max.unwrap_or_else(|| self.state.txs_bytes_max(evidence_bytes)),
+            txs_bytes_max: self.state.txs_bytes_max(evidence_bytes),
             txs,
             local_last_commit: last_commit,
             misbehavior: Misbehavior::of(&evidence),

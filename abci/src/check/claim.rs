@@ -109,17 +109,6 @@ impl Claim {
         Claim::OversizedFrame,
     ];
 
-    /// Those about frames, which gRPC does not have.
-    pub const OF_FRAMES: [Claim; 7] = [
-        Claim::FramesSplit,
-        Claim::FramesJoined,
-        Claim::HalfFrame,
-        Claim::UnknownFields,
-        Claim::UnknownRequest,
-        Claim::EmptyFrame,
-        Claim::OversizedFrame,
-    ];
-
     /// Its name for machines.
     pub fn id(self) -> &'static str {
         match self {

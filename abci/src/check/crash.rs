@@ -4,6 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use types::{BlockOutcome, Height};
 
 use super::Claim;
@@ -104,6 +105,7 @@ impl Crashing<'_> {
     fn die_after(&mut self, point: Call, step: &Step) -> Result<(), Stopped> {
         let height = step.height();
         let consensus = &self.link.connections.consensus;
+        let mut extension = Bytes::new();
         for call in POINTS {
             match call {
                 Call::PrepareProposal => {
@@ -113,10 +115,16 @@ impl Crashing<'_> {
                     self.board.answered(height, consensus.process_proposal(&step.block))?;
                 }
                 Call::ExtendVote if step.extends => {
-                    self.board.answered(height, consensus.extend_vote(&step.block))?;
+                    extension = self.board.answered(height, consensus.extend_vote(&step.block))?;
                 }
-                Call::VerifyVoteExtension if !step.extensions.is_empty() => {
-                    let request = other_extension(step);
+                Call::VerifyVoteExtension if step.extends => {
+                    // Its own, as another node judges it.
+                    let request = VerifyVoteExtensionRequest {
+                        hash: step.block.hash,
+                        validator_address: step.block.proposer_address,
+                        height,
+                        extension: extension.clone(),
+                    };
                     self.board.answered(height, consensus.verify_vote_extension(&request))?;
                 }
                 Call::FinalizeBlock => {
@@ -147,23 +155,24 @@ impl Crashing<'_> {
         self.execute(step, Claim::CrashReplay)
     }
 
-    /// Goes on by a block, and is killed before Commit is answered: it is there or not, and never
-    /// in part.
+    /// Goes on by a block, and is killed while Commit runs: it is there or not, and never in part.
+    /// If Commit was answered, it is there.
     fn die_within_commit(&mut self, delay: Duration, step: &Step) -> Result<(), Stopped> {
         let (height, before) = (step.height(), self.committed);
         let consensus = self.link.connections.consensus.clone();
         let outcome = self.board.answered(height, consensus.finalize_block(&step.block))?;
         compare(self.board, Claim::CrashReplay, step, &outcome, "before the kill");
-        // Whether there is an answer tells nothing.
-        let committing = thread::spawn(move || drop(consensus.commit()));
+        let committing = thread::spawn(move || consensus.commit().is_ok());
         thread::sleep(delay);
         let died = self.die(Some(height));
-        drop(committing.join());
+        let answered = committing.join().unwrap_or(false);
         died?;
         self.committed = Some(height);
-        let info = self.link.connections.query.info(&InfoRequest::default());
-        if self.board.answered(height, info)?.last_block_height < Some(height) {
-            self.committed = before;
+        if !answered {
+            let info = self.link.connections.query.info(&InfoRequest::default());
+            if self.board.answered(height, info)?.last_block_height < Some(height) {
+                self.committed = before;
+            }
         }
         self.recover(Some(height), Call::Commit)?;
         if self.committed == Some(height) {
@@ -238,12 +247,6 @@ impl Crashing<'_> {
         self.committed = self.committed.max(Some(step.height()));
         if same { Ok(()) } else { Err(Stopped) }
     }
-}
-
-/// Another validator's extension, as the first instance has extended its vote.
-fn other_extension(step: &Step) -> VerifyVoteExtensionRequest {
-    let (first, _) = &step.extensions[0];
-    VerifyVoteExtensionRequest { extension: step.own_extension(), ..first.clone() }
 }
 
 /// Holds an execution against that of an instance that was never killed.

@@ -85,6 +85,11 @@ fn of_event(which: &str, first: &Event, second: &Event) -> Option<Evidence> {
             return Some(unlike(&what, &keys[0], &keys[1]));
         }
         let values = [a, b].map(|it| it.map(|it| it.value.clone()).unwrap_or_default());
+        if values[0] == values[1] {
+            let indexed = [a, b].map(|it| it.is_some_and(|it| it.index));
+            let what = format!("{what}, whether it is indexed");
+            return Some(unlike(&what, &indexed[0], &indexed[1]));
+        }
         return Some(unlike(&what, &values[0], &values[1]));
     }
     None
@@ -122,6 +127,11 @@ mod tests {
             valued,
             r#"event 0 of transaction 1 (moved), attribute 1, key "to": "b", then "c""#
         );
+        let mut unindexed = first.clone();
+        unindexed.tx_results[1].events[0].attributes[1].index = false;
+        let said_of_it = said(unindexed).unwrap();
+        let end = r#", key "to", whether it is indexed: true, then false"#;
+        assert!(said_of_it.ends_with(end), "{said_of_it}");
         let keyed = said(outcome(&[("to", "b"), ("from", "a")])).unwrap();
         assert_eq!(
             keyed,

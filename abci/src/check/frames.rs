@@ -29,7 +29,18 @@ const JOINED: usize = 50;
 const INFO: Kind = Kind::Ask(Call::Info);
 
 /// One way of being strange.
-type Check = fn(&Place<'_>) -> Result<(), Evidence>;
+pub(super) type Check = fn(&Place<'_>) -> Result<(), Evidence>;
+
+/// All of them, and what each shows. gRPC has no frames.
+pub(super) const CHECKS: [(Claim, Check); 7] = [
+    (Claim::FramesSplit, split),
+    (Claim::FramesJoined, joined),
+    (Claim::HalfFrame, half),
+    (Claim::UnknownFields, unknown_fields),
+    (Claim::UnknownRequest, unknown_request),
+    (Claim::EmptyFrame, empty),
+    (Claim::OversizedFrame, oversized),
+];
 
 /// Puts strange frames to an instance.
 pub(super) fn check_frames(
@@ -39,16 +50,11 @@ pub(super) fn check_frames(
     limit: Duration,
 ) {
     let place = Place { endpoint, limit };
-    let checks: [(Claim, Check); 7] = [
-        (Claim::FramesSplit, split),
-        (Claim::FramesJoined, joined),
-        (Claim::HalfFrame, half),
-        (Claim::UnknownFields, unknown_fields),
-        (Claim::UnknownRequest, unknown_request),
-        (Claim::EmptyFrame, empty),
-        (Claim::OversizedFrame, oversized),
-    ];
-    for (index, (claim, check)) in checks.into_iter().enumerate() {
+    if place.answers().is_err() {
+        board.unreached(&CHECKS.map(|(claim, _)| claim), "the application does not answer");
+        return;
+    }
+    for (index, (claim, check)) in CHECKS.into_iter().enumerate() {
         match check(&place) {
             Ok(()) => board.held(claim),
             Err(evidence) => board.failed(claim, evidence),
@@ -63,14 +69,14 @@ pub(super) fn check_frames(
         if instance.crash().is_ok_and(|revived| revived) && place.answers().is_ok() {
             continue;
         }
-        let rest: Vec<Claim> = checks.iter().skip(index + 1).map(|(claim, _)| *claim).collect();
+        let rest: Vec<Claim> = CHECKS.iter().skip(index + 1).map(|(claim, _)| *claim).collect();
         board.unreached(&rest, &after("the application is gone"));
         return;
     }
 }
 
 /// Where the instance is.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     endpoint: &'a Endpoint,
     limit: Duration,
 }

@@ -84,7 +84,7 @@ struct Leading<'a> {
 impl Leading<'_> {
     fn go(&mut self, purpose: Purpose, offered: Vec<Tx>, script: &Script) -> Result<Step, Stopped> {
         let before = self.look()?;
-        let prepare = self.chain.prepare(offered.clone(), None);
+        let prepare = self.chain.prepare(offered.clone());
         let tight = tight(&prepare).filter(|_| purpose == Purpose::Same);
         if let Some(tight) = &tight {
             self.propose(tight)?;

@@ -22,13 +22,15 @@ const _: () = assert!(HEIGHTS_MIN <= HEIGHTS && HEIGHTS <= HEIGHTS_MAX);
 
 /// Transactions in a block, if we make them up.
 const TXS_IN_BLOCK: u64 = 4;
+/// Empty blocks at the end.
+const SETTLING: u64 = 3;
 /// How the blocks that are not [`Purpose::Same`] are shared out, in order.
 const SHARES: [(Purpose, u64); 5] = [
     (Purpose::Rounds, 3),
     (Purpose::Extensions, 3),
     (Purpose::Reads, 2),
     (Purpose::Parallel, 2),
-    (Purpose::Settle, 3),
+    (Purpose::Settle, SETTLING),
 ];
 /// 2023-11-14, so that a report can be made again.
 const GENESIS_SECONDS: i64 = 1_700_000_000;
@@ -95,8 +97,7 @@ impl Config {
             let numbers = index * TXS_IN_BLOCK..(index + 1) * TXS_IN_BLOCK;
             return numbers.map(|number| made_up(self.seed, number)).collect();
         }
-        let settling: u64 = 3;
-        let blocks = self.heights.saturating_sub(settling).max(1);
+        let blocks = self.heights.saturating_sub(SETTLING).max(1);
         let share = |index: u64| {
             let count = u128::from(self.txs.len() as u64) * u128::from(index) / u128::from(blocks);
             usize::try_from(count).unwrap_or(self.txs.len()).min(self.txs.len())

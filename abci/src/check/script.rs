@@ -1,6 +1,5 @@
 //! What the first instance was asked and has answered, to be put to the others.
 
-use bytes::Bytes;
 use types::{BlockOutcome, Height, Tx};
 
 use super::plan::Purpose;
@@ -46,11 +45,6 @@ pub(super) struct Step {
 impl Step {
     pub(super) fn height(&self) -> Height {
         self.block.height
-    }
-
-    /// What the first instance said beside its vote.
-    pub(super) fn own_extension(&self) -> Bytes {
-        self.extensions.first().map(|(it, _)| it.extension.clone()).unwrap_or_default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! `lockstep app`: applications of ours, for nodes of any make.
+//! `lockstep app`: applications of ours for nodes of any make, and a check of anybody's.
 
 mod check;
 mod new;

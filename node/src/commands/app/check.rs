@@ -32,7 +32,8 @@ const TIMEOUT_SECONDS_MAX: u64 = 3600;
 pub struct Args {
     /// Start instances with this command, as many as are needed, each without state, and kill
     /// them. In it {address} is where to listen, {port} the port of that, and {dir} an empty folder
-    /// for the state. The command is run by `sh -c`, and must not go to the background.
+    /// for the state. It is run by `sh`, and must be one command, without pipes or &&, that stays
+    /// in the foreground.
     #[arg(long, value_name = "COMMAND", required_unless_present = "abci", conflicts_with = "abci")]
     spawn: Option<String>,
     /// Over what instances that are started are reached.
@@ -126,6 +127,14 @@ fn conclude(around: &Surroundings, args: &Args, report: &Report) -> Result<()> {
 fn instances(args: &Args, config: &Config, runtime: &Handle) -> Result<Box<dyn Instances>> {
     if let Some(command) = &args.spawn {
         let spawned = Spawned::new(command, args.over, config.limit, runtime)?;
+        let (living, signals) = (spawned.living(), {
+            let _within = runtime.enter();
+            super::stop_signals()?
+        });
+        runtime.spawn(async move {
+            super::stop_signal(signals).await;
+            living.end()
+        });
         return Ok(Box::new(spawned));
     }
     let places = args.abci.iter().chain(&args.second).cloned();

@@ -1,11 +1,13 @@
 //! Instances of an application that are processes of ours, started by a command.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,8 @@ use crate::commands::app::Place;
 
 /// Between two attempts to reach an instance that starts.
 const ATTEMPTS_EVERY: Duration = Duration::from_millis(20);
+/// What a shell says of who was interrupted.
+const INTERRUPTED: i32 = 130;
 /// Bytes of an instance's last output that are shown if it ends.
 const LAST_WORDS_BYTES: usize = 300;
 
@@ -38,8 +42,55 @@ pub struct Spawned {
     over: Over,
     limit: Duration,
     runtime: Handle,
-    root: PathBuf,
+    living: Arc<Living>,
     started: u32,
+}
+
+/// The processes that run, and the folder that they run in.
+#[derive(Debug)]
+pub struct Living {
+    root: PathBuf,
+    children: Mutex<BTreeMap<u32, Child>>,
+}
+
+impl Living {
+    fn children(&self) -> MutexGuard<'_, BTreeMap<u32, Child>> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, command: &mut Command) -> io::Result<u32> {
+        // Held until it is noted, so that no end comes between.
+        let mut children = self.children();
+        let child = command.spawn()?;
+        let number = child.id();
+        children.insert(number, child);
+        Ok(number)
+    }
+
+    /// How a process has ended, if it has.
+    fn ended(&self, number: u32) -> io::Result<Option<ExitStatus>> {
+        self.children().get_mut(&number).map_or(Ok(None), Child::try_wait)
+    }
+
+    fn kill(&self, number: u32) {
+        if let Some(mut child) = self.children().remove(&number) {
+            end(&mut child);
+        }
+    }
+
+    /// Ends all processes, and this one with them.
+    pub fn end(&self) -> ! {
+        let mut children = self.children();
+        children.values_mut().for_each(end);
+        drop(fs::remove_dir_all(&self.root));
+        std::process::exit(INTERRUPTED)
+    }
+}
+
+fn end(child: &mut Child) {
+    // It may have ended by itself.
+    drop(child.kill());
+    drop(child.wait());
 }
 
 impl Spawned {
@@ -54,24 +105,31 @@ impl Spawned {
         let made = fs::DirBuilder::new().mode(0o700).create(&root);
         made.with_context(|| root.display().to_string())?;
         let (command, runtime) = (command.to_owned(), runtime.clone());
-        Ok(Self { command, over, limit, runtime, root, started: 0 })
+        let living = Arc::new(Living { root, children: Mutex::default() });
+        Ok(Self { command, over, limit, runtime, living, started: 0 })
+    }
+
+    /// Whom a signal has to end.
+    pub fn living(&self) -> Arc<Living> {
+        Arc::clone(&self.living)
     }
 }
 
 impl Drop for Spawned {
     fn drop(&mut self) {
         // What cannot be removed does no harm where it is.
-        drop(fs::remove_dir_all(&self.root));
+        drop(fs::remove_dir_all(&self.living.root));
     }
 }
 
 impl Instances for Spawned {
     fn fresh(&mut self) -> Result<Option<Box<dyn Instance>>, InstanceError> {
         self.started += 1;
-        let folder = self.root.join(self.started.to_string());
+        let root = &self.living.root;
+        let folder = root.join(self.started.to_string());
         let told = |error: io::Error| InstanceError::new(error.to_string());
         fs::create_dir_all(&folder).map_err(told)?;
-        let socket = self.root.join(format!("{}.sock", self.started));
+        let socket = root.join(format!("{}.sock", self.started));
         let (place, port) = match self.over {
             Over::Unix => (Place::Socket(abci::Endpoint::Unix(socket)), String::new()),
             Over::Tcp | Over::Grpc => {
@@ -92,15 +150,15 @@ impl Instances for Spawned {
         };
         let command = self.command.replace("{address}", &address).replace("{port}", &port);
         let command = command.replace("{dir}", &folder.display().to_string());
-        let log = self.root.join(format!("{}.log", self.started));
-        let (limit, runtime) = (self.limit, self.runtime.clone());
-        let mut process = Process { command, place, log, limit, runtime, child: None };
+        let log = root.join(format!("{}.log", self.started));
+        let (limit, runtime, living) = (self.limit, self.runtime.clone(), self.living());
+        let mut process = Process { command, place, log, limit, runtime, living, child: None };
         process.start()?;
         Ok(Some(Box::new(process)))
     }
 
     fn remedy(&self) -> &str {
-        "the command must start it anew each time"
+        "the command must start it anew each time, over {dir}"
     }
 }
 
@@ -111,7 +169,8 @@ struct Process {
     log: PathBuf,
     limit: Duration,
     runtime: Handle,
-    child: Option<Child>,
+    living: Arc<Living>,
+    child: Option<u32>,
 }
 
 impl Process {
@@ -125,17 +184,18 @@ impl Process {
         let output = File::options().create(true).append(true).open(&self.log).map_err(told)?;
         let errors = output.try_clone().map_err(told)?;
         let mut command = Command::new("sh");
-        // In place of the shell, so that whom we kill is the application.
-        command.arg("-c").arg(format!("exec {}", self.command));
+        // In place of the shell, so that whom we kill is the application; by way of env, which
+        // takes variables before the program.
+        command.arg("-c").arg(format!("exec env {}", self.command));
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let child = self.child.insert(command.spawn().map_err(told)?);
+        let child = *self.child.insert(self.living.start(&mut command).map_err(told)?);
         let begun = Instant::now();
         loop {
             let refusal = match connect(&self.place, self.limit, &self.runtime) {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
             };
-            if let Some(status) = child.try_wait().map_err(told)? {
+            if let Some(status) = self.living.ended(child).map_err(told)? {
                 let words = last_words(&self.log);
                 let reason = format!("`{}` ended with {status}: {words}", self.command);
                 return Err(InstanceError::new(reason));
@@ -149,10 +209,8 @@ impl Process {
     }
 
     fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // It may have ended by itself.
-            drop(child.kill());
-            drop(child.wait());
+        if let Some(child) = self.child.take() {
+            self.living.kill(child);
         }
     }
 }
