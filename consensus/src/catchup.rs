@@ -50,6 +50,8 @@ pub struct CatchUp {
     status_due: Option<Time>,
     /// When the alarm that we asked for rings.
     due: Option<Time>,
+    /// Nothing was lacking when peers were last looked at, and none has said anything new since.
+    settled: bool,
 }
 
 /// A peer as a source of blocks.
@@ -126,12 +128,14 @@ impl CatchUp {
             announced: false,
             status_due: None,
             due: None,
+            settled: false,
         }
     }
 
     /// A peer has connected: it is asked what blocks it has.
     pub fn peer_up(&mut self, peer: PeerId, outputs: &mut Vec<Output>) {
         self.peers.insert(peer, Server::default());
+        self.settled = false;
         send(outputs, Recipients::One(peer), Message::StatusRequest);
     }
 
@@ -139,6 +143,7 @@ impl CatchUp {
     pub fn peer_down(&mut self, now: Time, peer: PeerId, outputs: &mut Vec<Output>) {
         self.peers.remove(&peer);
         self.asked.retain(|_, asked| asked.peer != peer);
+        self.settled = false;
         self.ask(now, outputs);
     }
 
@@ -174,6 +179,14 @@ impl CatchUp {
 
     /// Asks for what is lacking, as far as peers claim to have it. Costs little when nothing is.
     pub fn ask(&mut self, now: Time, outputs: &mut Vec<Output>) {
+        if !self.settled {
+            self.look(now, outputs);
+        }
+        self.ring(now, outputs);
+    }
+
+    /// Looks at what peers claim to have.
+    fn look(&mut self, now: Time, outputs: &mut Vec<Output>) {
         let best = self.best();
         self.expect(now, best);
         if let Some(best) = best.filter(|&best| self.height < best) {
@@ -196,7 +209,7 @@ impl CatchUp {
             let best = best.unwrap_or(self.height);
             outputs.push(Output::Announce(Announcement::CatchingUp { active, best }));
         }
-        self.ring(now, outputs);
+        self.settled = !active && best.is_none_or(|best| best <= self.height);
     }
 
     /// The next block and what proves it, once both are here; handed out once, until
@@ -251,6 +264,7 @@ impl CatchUp {
 
     /// A peer served what is wrong: nothing of it is kept, and it is asked for nothing more.
     fn convict(&mut self, guilty: PeerId, reason: &'static str, outputs: &mut Vec<Output>) {
+        self.settled = false;
         if let Some(server) = self.peers.get_mut(&guilty) {
             server.caught = true;
             server.range = None;
@@ -266,6 +280,7 @@ impl CatchUp {
             self.expect_until = None;
         }
         (self.height, self.proving, self.proven) = (height, None, false);
+        self.settled = false;
         let later = self.blocks.split_off(&height);
         for served in std::mem::replace(&mut self.blocks, later).into_values() {
             self.bytes -= served.bytes;
@@ -284,7 +299,7 @@ impl CatchUp {
 
     /// The alarm rings: who has not answered is passed over, and peers are asked for news.
     pub fn timeout(&mut self, now: Time, outputs: &mut Vec<Output>) {
-        self.due = None;
+        (self.due, self.settled) = (None, false);
         self.set_back(now);
         let patience = self.patience;
         let over = |asked: &Asked| patience <= now.since(asked.since);
@@ -397,13 +412,17 @@ impl CatchUp {
             return;
         }
         server.range = range;
+        self.settled = false;
     }
 
     /// A peer that is in consensus at a height has the blocks before it.
     fn reached(&mut self, peer: PeerId, height: Height) {
         let Some(server) = self.peers.get_mut(&peer) else { return };
-        if let (Some((first, last)), Some(before)) = (server.range, height.previous()) {
-            server.range = Some((first, last.max(before)));
+        if let (Some((first, last)), Some(before)) = (server.range, height.previous())
+            && last < before
+        {
+            server.range = Some((first, before));
+            self.settled = false;
         }
     }
 
@@ -416,6 +435,7 @@ impl CatchUp {
         outputs: &mut Vec<Output>,
     ) {
         let Some(server) = self.peers.get_mut(&peer) else { return };
+        self.settled = false;
         let height = block.header.height;
         let in_time = self.asked.get(&height).is_some_and(|asked| asked.peer == peer);
         if in_time {
@@ -446,6 +466,7 @@ impl CatchUp {
             return;
         }
         self.asked.remove(&height);
+        self.settled = false;
         if let Some(server) = self.peers.get_mut(&peer) {
             server.asked = server.asked.saturating_sub(1);
             server.range = server.range.filter(|&(_, last)| height < last);

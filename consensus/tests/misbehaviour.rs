@@ -126,8 +126,8 @@ fn blamed_for(message: &Message) -> Option<Offence> {
         seconds_since_start: 0,
         last_commit_round: Some(Round::FIRST),
     };
-    gossip.received(PEER, &step, &view, &mut outputs);
-    gossip.received(PEER, message, &view, &mut outputs);
+    gossip.received(PEER, &step, &&view, &mut outputs);
+    gossip.received(PEER, message, &&view, &mut outputs);
     outputs.iter().find_map(|output| match output {
         Output::Penalise { offence, .. } => Some(*offence),
         _ => None,

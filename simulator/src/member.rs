@@ -27,6 +27,7 @@ use crate::outside::{Note, Outside};
 use crate::plan::{Plan, SignerFate, Vice};
 use crate::report::{Progress, Stage};
 
+use driver::judge_decided;
 use light::Light;
 use signer::Signer;
 use trouble::{Doom, Ending, PlaceDoom, Restrained, Stop, Trouble};
@@ -200,23 +201,21 @@ impl Member {
             outside.counts.met(kind.class(), stage);
         }
         outside.tell(|| format!("n{} stops: {:?}", self.number, stop.ending));
-        let kept = match &mut self.machine {
+        let number = self.number;
+        match &mut self.machine {
             Machine::Light(light) => match stop.ending {
                 Ending::PowerCut => {
                     let unsynced = light.unsynced();
                     let taken = self.chance.between(0, unsynced);
-                    outside.tell(|| format!("n{} keeps {taken} of {unsynced} writes", self.number));
-                    light.lose_power(usize::try_from(taken).expect("few writes"))
+                    outside.tell(|| format!("n{number} keeps {taken} of {unsynced} writes"));
+                    let taken = usize::try_from(taken).expect("few writes");
+                    light.lose_power(taken, |decided| judge_decided(number, outside, decided));
                 }
-                Ending::Killed => light.lose_process(),
+                Ending::Killed => {
+                    light.lose_process(|decided| judge_decided(number, outside, decided));
+                }
             },
-            Machine::Whole(_) => {
-                self.end_whole(outside, stop.ending);
-                Vec::new()
-            }
-        };
-        for decided in kept {
-            self.judge_decided(outside, &decided);
+            Machine::Whole(_) => self.end_whole(outside, stop.ending),
         }
         outside.judges.crashed(self.number);
         let fault = Some(stop.fault);
@@ -226,15 +225,11 @@ impl Member {
     /// It is stopped in good order by its operator, who starts it again.
     pub fn leave(&mut self, outside: &mut Outside) {
         self.running = None;
-        let kept = match &mut self.machine {
-            Machine::Light(light) => light.lose_process(),
-            Machine::Whole(_) => {
-                self.end_whole(outside, Ending::Killed);
-                Vec::new()
+        match &mut self.machine {
+            Machine::Light(light) => {
+                light.lose_process(|decided| judge_decided(self.number, outside, decided));
             }
-        };
-        for decided in kept {
-            self.judge_decided(outside, &decided);
+            Machine::Whole(_) => self.end_whole(outside, Ending::Killed),
         }
         outside.judges.crashed(self.number);
     }

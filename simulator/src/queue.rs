@@ -1,8 +1,9 @@
 //! What will happen: ordered by time, then by the order in which things were planned.
 //!
-//! A heap, which is quickest while little is planned. Where very much is, most of it waits in a
-//! wheel of short spans of time and comes to the heap a span at a time, so that the heap stays
-//! small.
+//! A heap, which is quickest while little is planned. Alarms that ring long after all messages of
+//! now have come, most of them for nothing, wait in a second one. Where very much is planned, most
+//! of it waits in a wheel of short spans of time and comes to the heap a span at a time, so that
+//! the heap stays small.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,6 +14,10 @@ use crate::moment::Moment;
 #[derive(Debug)]
 pub struct Queue<T> {
     heap: BinaryHeap<Reverse<Key>>,
+    /// What was planned long before its time.
+    far: BinaryHeap<Reverse<Key>>,
+    /// When what happened last did.
+    now: Moment,
     /// The things themselves, so that ordering the heap moves little.
     slots: Vec<Option<T>>,
     free: Vec<usize>,
@@ -28,6 +33,9 @@ type Key = u128;
 const SLOT_BITS: u32 = 24;
 /// And for the sequence.
 const SEQUENCE_BITS: u32 = 40;
+
+/// How long before its time is long, in nanoseconds: longer than most messages take.
+const FAR_NANOS: u64 = 250_000_000;
 
 /// A span of the wheel has so many bits of nanoseconds: 65 microseconds.
 const SPAN_BITS: u32 = 16;
@@ -54,7 +62,15 @@ struct Far<T>(Moment, u64, T);
 impl<T> Queue<T> {
     /// Nothing will happen.
     pub fn new() -> Self {
-        Self { heap: BinaryHeap::new(), slots: vec![], free: vec![], sequence: 0, wheel: None }
+        Self {
+            heap: BinaryHeap::new(),
+            far: BinaryHeap::new(),
+            now: Moment::START,
+            slots: vec![],
+            free: vec![],
+            sequence: 0,
+            wheel: None,
+        }
     }
 
     /// Nothing will happen yet, and then very much.
@@ -76,18 +92,21 @@ impl<T> Queue<T> {
 
     /// What happens next.
     pub fn pop(&mut self) -> Option<(Moment, T)> {
-        if self.heap.is_empty() {
+        if self.heap.is_empty() && self.far.is_empty() {
             let next = self.wheel.as_mut().map(Wheel::turn).unwrap_or_default();
             for (at, sequence, thing) in next {
                 self.put(at, sequence, thing);
             }
         }
-        let Reverse(key) = self.heap.pop()?;
+        // In reverse the earlier one is the greater.
+        let is_far = self.heap.peek() < self.far.peek();
+        let Reverse(key) = if is_far { self.far.pop() } else { self.heap.pop() }?;
         let at = u64::try_from(key >> (SLOT_BITS + SEQUENCE_BITS)).expect("64 bits are left");
         let slot = usize::try_from(key & ((1 << SLOT_BITS) - 1)).expect("a slot's bits");
         self.free.push(slot);
         let thing = self.slots[slot].take().expect("a slot is filled while its key is in the heap");
-        Some((Moment(at), thing))
+        self.now = Moment(at);
+        Some((self.now, thing))
     }
 
     fn put(&mut self, at: Moment, sequence: u64, thing: T) {
@@ -103,13 +122,15 @@ impl<T> Queue<T> {
         };
         assert!(slot >> SLOT_BITS == 0 && sequence >> SEQUENCE_BITS == 0, "a world has its limits");
         let place = u128::from(sequence) << SLOT_BITS | u128::try_from(slot).expect("few slots");
-        self.heap.push(Reverse(u128::from(at.0) << (SLOT_BITS + SEQUENCE_BITS) | place));
+        let key = Reverse(u128::from(at.0) << (SLOT_BITS + SEQUENCE_BITS) | place);
+        let is_far = self.now.after_nanos(FAR_NANOS) < at;
+        if is_far { self.far.push(key) } else { self.heap.push(key) }
     }
 
     /// How many things are planned.
     pub fn len(&self) -> usize {
         let wheel = self.wheel.as_ref().map_or(0, |wheel| wheel.count + wheel.beyond.len());
-        self.heap.len() + wheel
+        self.heap.len() + self.far.len() + wheel
     }
 
     /// Whether nothing is planned.

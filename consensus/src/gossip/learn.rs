@@ -1,5 +1,7 @@
 //! What a peer's messages say of the peer.
 
+use std::ops::Deref;
+
 use types::message::WireStep;
 use types::part_set::PARTS_MAX;
 use types::{BitArray, BlockId, Height, Message, Offence, PeerId, Round, VoteKind};
@@ -10,8 +12,7 @@ use crate::output::{Output, Recipients};
 use crate::snapshot::PeerSnapshot;
 use crate::tally::Tally;
 
-/// Messages from one peer in a slow tick beyond which it floods, apart from what many validators
-/// give cause for.
+/// Most messages from one peer in a slow tick, apart from what many validators give cause for.
 const MESSAGES_MAX: u32 = 20_000;
 /// More of them for each validator.
 const MESSAGES_PER_VALIDATOR: u32 = 32;
@@ -19,19 +20,17 @@ const MESSAGES_PER_VALIDATOR: u32 = 32;
 impl Gossip {
     /// Learns from a message what its sender has, and answers what gossip itself can answer. To be
     /// called before the message is applied. A claim of two thirds ([`Message::VoteSetMaj23`])
-    /// must have been told to [`crate::Votes::claim`] before.
-    pub fn received(
+    /// must have been told to [`crate::Votes::claim`] before. The view is made if it is needed.
+    pub fn received<'a>(
         &mut self,
         id: PeerId,
         message: &Message,
-        view: &View<'_>,
+        view: &impl Deref<Target = View<'a>>,
         outputs: &mut Vec<Output>,
     ) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.messages = peer.messages.saturating_add(1);
-        let validators = u32::try_from(view.votes.validators().count()).unwrap_or(u32::MAX);
-        let limit = MESSAGES_MAX.saturating_add(MESSAGES_PER_VALIDATOR.saturating_mul(validators));
-        if peer.messages == limit {
+        if MESSAGES_MAX < peer.messages && peer.messages == messages_max(view) {
             penalise(outputs, id, Offence::Flood, "too many messages");
         }
         if let Message::VoteSetMaj23 { height, round, kind, block_id } = message {
@@ -42,6 +41,12 @@ impl Gossip {
         }
         self.learn_of_commit(id, message);
     }
+}
+
+/// Messages from one peer in a slow tick beyond which it floods.
+fn messages_max(view: &View<'_>) -> u32 {
+    let validators = u32::try_from(view.votes.validators().count()).unwrap_or(u32::MAX);
+    MESSAGES_MAX.saturating_add(MESSAGES_PER_VALIDATOR.saturating_mul(validators))
 }
 
 /// Tells a peer which votes we have of those that it knows to be a quorum.
@@ -64,12 +69,12 @@ fn answer_maj23(
 
 impl Peer {
     /// Takes its word, or says why it cannot be true.
-    fn learn(
+    fn learn<'a>(
         &mut self,
         message: &Message,
         initial_height: Height,
         tick: u64,
-        view: &View<'_>,
+        view: &impl Deref<Target = View<'a>>,
     ) -> Result<(), &'static str> {
         match message {
             Message::NewRoundStep { height, round, step, last_commit_round, .. } => {

@@ -93,7 +93,7 @@ impl Deliberation {
             return;
         }
         let proposed = self.proposals.of(round).map(|proposal| proposal.block_id);
-        for id in proposed.into_iter().chain(polka) {
+        for id in proposed.into_iter().chain(polka.filter(|&id| Some(id) != proposed)) {
             let Some(block) = self.proposals.block(&id) else { continue };
             if self.verdicts.contains_key(&id) {
                 continue;

@@ -1,5 +1,7 @@
 //! What peers say: to whom it belongs, and who is to blame.
 
+use std::cell::LazyCell;
+
 use types::{Height, Message, Offence, PeerId, Time, VoteKind};
 
 use super::{Replica, view};
@@ -44,7 +46,9 @@ impl Replica {
             let claimed = self.current_mut().receive_claim(peer, round, kind, block_id);
             blame(peer, claimed, outputs);
         }
-        let seen = view(&self.current, self.executing.as_ref(), self.stored);
+        // Of most messages gossip learns without a look at what is here.
+        let (current, executing) = (&self.current, self.executing.as_ref());
+        let seen = LazyCell::new(|| view(current, executing, self.stored));
         self.gossip.received(peer, &message, &seen, outputs);
         match message {
             Message::Proposal(it) if it.height == here => {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use consensus::SignRequest;
 use types::{BlockId, Height, PublicKey, Round, Vote, VoteKind};
 
-/// Where something was signed: proposals have no kind of vote.
-type Place = (PublicKey, Height, Round, Option<VoteKind>);
+/// Where something was signed, and with which key: proposals have no kind of vote. Places of now
+/// stand side by side.
+type Place = (Height, Round, Option<VoteKind>, PublicKey);
 
 /// All that honest keys have signed.
 #[derive(Debug, Default)]
@@ -24,24 +25,24 @@ impl Signatures {
     ) -> Result<(), String> {
         let (place, what) = match signed {
             SignRequest::Vote(it) => {
-                ((*key, it.height, it.round, Some(it.kind)), (it.block_id, None))
+                ((it.height, it.round, Some(it.kind), *key), (it.block_id, None))
             }
             SignRequest::Proposal(it) => {
-                ((*key, it.height, it.round, None), (Some(it.block_id), it.pol_round))
+                ((it.height, it.round, None, *key), (Some(it.block_id), it.pol_round))
             }
         };
         let before = *self.signed.entry(place).or_insert(what);
         if before == what {
             return Ok(());
         }
-        let (_, height, round, kind) = place;
+        let (height, round, kind, _) = place;
         let kind = kind.map_or("proposal".to_owned(), |kind| format!("{kind:?}"));
         Err(format!("{member} signs a second {kind} at {height}/{round}: {before:?}, {what:?}"))
     }
 
     /// Whether an honest key has signed a vote like this.
     pub fn has(&self, key: &PublicKey, vote: &Vote) -> bool {
-        let place = (*key, vote.height, vote.round, Some(vote.kind));
+        let place = (vote.height, vote.round, Some(vote.kind), *key);
         self.signed.get(&place).is_some_and(|&(block_id, _)| block_id == vote.block_id)
     }
 }

@@ -312,13 +312,11 @@ impl Member {
         }
         if let (true, Some(fault)) = (durable, self.trouble.sync_fails) {
             outside.judges.wrote(self.number, &write, false);
-            light.write(write, false);
+            light.write(write, false, |_| {});
             return Err(End::Fault(Stop { ending: Ending::PowerCut, fault }));
         }
         outside.judges.wrote(self.number, &write, durable);
-        for decided in light.write(write, durable) {
-            self.judge_decided(outside, &decided);
-        }
+        light.write(write, durable, |decided| judge_decided(self.number, outside, decided));
         Ok(())
     }
 
@@ -346,20 +344,6 @@ impl Member {
                 }
             }
         }
-    }
-
-    pub(super) fn judge_decided(&self, outside: &mut Outside, decided: &Decided) {
-        if outside.judges.decided(self.number, decided) {
-            outside.counts.decided(decided.commit.round);
-        }
-        if let Some(modelling) = &mut outside.modelling {
-            let what = (&*decided.block, decided.commit.round.0);
-            modelling.meter.decided(self.number, what, modelling.durable_at);
-        }
-        outside.tell(|| {
-            let (height, round) = (decided.block.header.height, decided.commit.round);
-            format!("n{} has {height}/{round} {} on disk", self.number, words::block(&decided.id))
-        });
     }
 
     fn send(&mut self, outside: &mut Outside, turn: &mut Turn, to: Recipients, message: &Message) {
@@ -519,6 +503,21 @@ impl Member {
         let (member, life) = (self.number, self.life);
         outside.queue.push(at, Happening::Inside { member, life, event });
     }
+}
+
+/// A decided block is on a member's disk for good.
+pub(super) fn judge_decided(member: usize, outside: &mut Outside, decided: &Decided) {
+    if outside.judges.decided(member, decided) {
+        outside.counts.decided(decided.commit.round);
+    }
+    if let Some(modelling) = &mut outside.modelling {
+        let what = (&*decided.block, decided.commit.round.0);
+        modelling.meter.decided(member, what, modelling.durable_at);
+    }
+    outside.tell(|| {
+        let (height, round) = (decided.block.header.height, decided.commit.round);
+        format!("n{} has {height}/{round} {} on disk", member, words::block(&decided.id))
+    });
 }
 
 /// The block that a question is about, if it is to be judged.

@@ -56,18 +56,12 @@ impl Light {
         Self { blocks_max, rows, unsynced: Vec::new() }
     }
 
-    /// Writes. Returns what was decided, once it is safe.
-    pub fn write(&mut self, write: Write, durable: bool) -> Vec<Arc<Decided>> {
+    /// Writes. Tells `kept` what was decided, once it is safe.
+    pub fn write(&mut self, write: Write, durable: bool, kept: impl FnMut(&Decided)) {
         self.unsynced.push(write);
-        if !durable {
-            return Vec::new();
+        if durable {
+            self.lose_process(kept);
         }
-        let mut decided = Vec::new();
-        for write in std::mem::take(&mut self.unsynced) {
-            decided.extend(self.rows.apply(write));
-        }
-        self.rows.forget(self.blocks_max);
-        decided
     }
 
     /// How many writes a loss of power could take.
@@ -76,18 +70,18 @@ impl Light {
     }
 
     /// The power is cut, after the disk had taken so many of the unsynced writes by itself.
-    /// Returns what was decided in them.
-    pub fn lose_power(&mut self, taken: usize) -> Vec<Arc<Decided>> {
-        let mut unsynced = std::mem::take(&mut self.unsynced);
-        unsynced.truncate(taken);
-        let decided = unsynced.into_iter().filter_map(|write| self.rows.apply(write)).collect();
+    /// Tells `kept` what was decided in them.
+    pub fn lose_power(&mut self, taken: usize, mut kept: impl FnMut(&Decided)) {
+        self.unsynced.truncate(taken);
+        for write in self.unsynced.drain(..) {
+            self.rows.apply(write, &mut kept);
+        }
         self.rows.forget(self.blocks_max);
-        decided
     }
 
     /// The process is killed: the operating system keeps all that was written.
-    pub fn lose_process(&mut self) -> Vec<Arc<Decided>> {
-        self.lose_power(self.unsynced.len())
+    pub fn lose_process(&mut self, kept: impl FnMut(&Decided)) {
+        self.lose_power(self.unsynced.len(), kept);
     }
 
     /// A decided block, for peers.
@@ -169,8 +163,7 @@ impl Rows {
         self.state = state;
     }
 
-    fn apply(&mut self, write: Write) -> Option<Arc<Decided>> {
-        let mut decided = None;
+    fn apply(&mut self, write: Write, kept: &mut impl FnMut(&Decided)) {
         for output in write {
             match output {
                 Output::Record(record) => self.records.push(record),
@@ -181,22 +174,20 @@ impl Rows {
                     self.evidence.remove(&hash);
                 }
                 Output::Decide(it) => {
-                    let height = it.block.header.height;
-                    for piece in &it.block.evidence {
+                    kept(&it);
+                    let Decided { block, parts, commit, .. } = *it;
+                    for piece in &block.evidence {
                         self.evidence.remove(&piece.hash());
                         self.committed.insert(piece.deed());
                     }
-                    let (parts, commit) = (Arc::clone(&it.parts), it.commit.clone());
-                    let stored = StoredBlock { parts, commit };
-                    self.blocks.insert(height, (stored, it.block.header.time));
+                    let (height, time) = (block.header.height, block.header.time);
+                    self.blocks.insert(height, (StoredBlock { parts, commit }, time));
                     self.records.retain(|record| height < record.height());
-                    decided = Some(Arc::new(*it));
                 }
                 Output::KeepState(state) => self.take(state),
                 other => unreachable!("not kept: {other:?}"),
             }
         }
-        decided
     }
 }
 

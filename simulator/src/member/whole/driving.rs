@@ -13,6 +13,7 @@ use super::life::Sorted;
 use super::lookout::Executed;
 use super::{End, Whole};
 use crate::chance::Chance;
+use crate::member::driver::judge_decided;
 use crate::member::trouble::{Ending, Stop, Trouble};
 use crate::member::{Machine, Member};
 use crate::moment::Moment;
@@ -58,7 +59,7 @@ impl Member {
     fn judge_disk(&mut self, outside: &mut Outside) {
         let Some(whole) = self.whole() else { return };
         for decided in whole.unjudged() {
-            self.judge_decided(outside, &decided);
+            judge_decided(self.number, outside, &decided);
         }
     }
 
