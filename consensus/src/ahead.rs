@@ -2,6 +2,7 @@
 //! so that the fastest do not have to say it twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use types::{Height, Message, Part, PeerId, Proposal, Round, ValidatorIndex, Vote, VoteKind};
 
@@ -14,8 +15,8 @@ const PARTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// proposal a round, and a few parts.
 #[derive(Debug, Default)]
 pub struct Ahead {
-    proposals: BTreeMap<Round, (PeerId, Proposal)>,
-    votes: BTreeMap<(Round, VoteKind, ValidatorIndex), (PeerId, Vote)>,
+    proposals: BTreeMap<Round, (PeerId, Arc<Proposal>)>,
+    votes: BTreeMap<(Round, VoteKind, ValidatorIndex), (PeerId, Arc<Vote>)>,
     parts: BTreeMap<(Round, u32), (PeerId, Part)>,
     parts_bytes: usize,
 }

@@ -16,6 +16,7 @@ mod offer;
 mod peer;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use types::message::WireStep;
@@ -58,7 +59,7 @@ pub struct View<'a> {
     /// Who votes at the next height.
     pub next_validators: &'a ValidatorSet,
     /// The proposal of this round.
-    pub proposal: Option<&'a Proposal>,
+    pub proposal: Option<&'a Arc<Proposal>>,
     /// Whether it is ours.
     pub own_proposal: bool,
     /// Parts of the block that is proposed, valid or decided.

@@ -89,7 +89,7 @@ struct Wanted {
 /// A precommit whose extension the application was asked about.
 #[derive(Clone)]
 struct AskedExtension {
-    vote: Vote,
+    vote: Arc<Vote>,
     /// Whether it takes the extension, once it has answered.
     accepted: Option<bool>,
 }
@@ -126,7 +126,7 @@ pub struct Deliberation {
     /// What a quorum precommitted, and in which round.
     target: Option<(Round, BlockId)>,
     /// Conflicting votes that were found and not handed on yet, and whose were found at all.
-    equivocations: Vec<(Vote, Vote)>,
+    equivocations: Vec<(Arc<Vote>, Arc<Vote>)>,
     accused: BTreeSet<(Height, Round, VoteKind, ValidatorIndex)>,
 }
 
@@ -230,7 +230,7 @@ impl Deliberation {
     }
 
     /// Conflicting votes found since the last call.
-    pub fn take_equivocations(&mut self) -> Vec<(Vote, Vote)> {
+    pub fn take_equivocations(&mut self) -> Vec<(Arc<Vote>, Arc<Vote>)> {
         std::mem::take(&mut self.equivocations)
     }
 

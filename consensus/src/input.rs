@@ -68,6 +68,9 @@ pub struct StoredBlock {
     pub commit: ExtendedCommit,
 }
 
+/// Inputs are moved from queue to queue: what is larger is shared.
+const _: () = assert!(size_of::<Input>() <= 136);
+
 /// All that can happen to a replica.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -123,14 +126,14 @@ pub enum Input {
     /// Answer to `Question::VerifyExtension`.
     ExtensionVerified {
         /// The vote that carries it.
-        vote: Vote,
+        vote: Arc<Vote>,
         /// Whether the application accepts it.
         accept: bool,
     },
     /// Answer to `Output::Sign` for a vote. Durable at the signer.
-    SignedVote(Vote),
+    SignedVote(Arc<Vote>),
     /// Answer to `Output::Sign` for a proposal. Durable at the signer.
-    SignedProposal(Proposal),
+    SignedProposal(Arc<Proposal>),
     /// The signer refused (double-sign guard) or failed; nothing was signed.
     SignRefused {
         /// Of which height.

@@ -43,7 +43,6 @@ pub struct Decided {
 
 /// Something that happened, for RPC, metrics, events and logs. Never changes what is decided.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "votes are the most frequent and short-lived")]
 pub enum Announcement {
     /// A step was entered.
     Step {
@@ -95,7 +94,7 @@ pub enum Announcement {
     /// A timeout rang and had an effect.
     TimedOut(crate::input::Timeout),
     /// A vote was counted.
-    Vote(Vote),
+    Vote(Arc<Vote>),
     /// The replica decided a block; by votes, or by a commit that a peer served.
     Decided {
         /// Where.
@@ -161,7 +160,7 @@ pub enum Question {
         /// The block that the vote is for.
         block: Hash,
         /// The vote.
-        vote: Vote,
+        vote: Arc<Vote>,
     },
     /// Check a served block's commit. Answer: `CommitVerified`.
     VerifyCommit {
@@ -170,7 +169,7 @@ pub enum Question {
         /// What it must prove.
         block_id: BlockId,
         /// The commit; its extensions are checked where `extensions_enabled`.
-        commit: ExtendedCommit,
+        commit: Box<ExtendedCommit>,
         /// The validators of that height.
         validators: Arc<ValidatorSet>,
         /// Whether every vote for the block must carry an extension.
@@ -186,6 +185,9 @@ pub enum Question {
         id: BlockId,
     },
 }
+
+/// Outputs are moved from list to list: what is larger is shared, or in a box.
+const _: () = assert!(size_of::<Output>() <= 192);
 
 /// All that a replica can ask of the world.
 #[derive(Clone, Debug)]

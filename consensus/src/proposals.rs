@@ -53,7 +53,7 @@ struct Collected {
 pub struct Proposals {
     parts_max: u32,
     current: Round,
-    by_round: BTreeMap<Round, Proposal>,
+    by_round: BTreeMap<Round, Arc<Proposal>>,
     /// How many parts each peer sent that fit no block here. A few are no offence: whoever is
     /// ahead of us may send parts of what was decided.
     unfit: BTreeMap<PeerId, u32>,
@@ -91,7 +91,7 @@ impl Proposals {
     }
 
     /// Takes a proposal whose signature was checked, of the current or the next round.
-    pub fn add(&mut self, proposal: Proposal) -> Taken {
+    pub fn add(&mut self, proposal: Arc<Proposal>) -> Taken {
         let round = proposal.round;
         if round < self.current || self.current.next() < round {
             return Taken::Ignored;
@@ -185,7 +185,7 @@ impl Proposals {
     }
 
     /// The proposal of a round.
-    pub fn of(&self, round: Round) -> Option<&Proposal> {
+    pub fn of(&self, round: Round) -> Option<&Arc<Proposal>> {
         self.by_round.get(&round)
     }
 

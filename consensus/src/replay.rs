@@ -5,6 +5,8 @@
 //! A record is one byte for its kind, then the message as peers would send it; a timeout is
 //! height, round and wait in big-endian.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use types::{Channel, DecodeError, Height, Message, Part, Proposal, Round, Vote};
 
@@ -19,7 +21,7 @@ const TIMEOUT: u8 = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// A proposal, a peer's or ours.
-    Proposal(Proposal),
+    Proposal(Arc<Proposal>),
     /// A part of a block, a peer's or ours.
     Part {
         /// Where.
@@ -30,7 +32,7 @@ pub enum Record {
         part: Part,
     },
     /// A vote, a peer's or ours.
-    Vote(Vote),
+    Vote(Arc<Vote>),
     /// A timeout that had an effect.
     Timeout(Timeout),
 }
@@ -49,12 +51,12 @@ impl Record {
     /// The record's bytes, for the store.
     pub fn encode(&self) -> Vec<u8> {
         let (kind, message) = match self {
-            Record::Proposal(proposal) => (PROPOSAL, Message::Proposal(proposal.clone())),
+            Record::Proposal(proposal) => (PROPOSAL, Message::Proposal(Arc::clone(proposal))),
             Record::Part { height, round, part } => {
                 let (height, round, part) = (*height, *round, part.clone());
                 (PART, Message::BlockPart { height, round, part })
             }
-            Record::Vote(vote) => (VOTE, Message::Vote(vote.clone())),
+            Record::Vote(vote) => (VOTE, Message::Vote(Arc::clone(vote))),
             Record::Timeout(timeout) => return encode_timeout(timeout),
         };
         let mut bytes = vec![kind];

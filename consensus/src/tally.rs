@@ -23,7 +23,7 @@ pub enum Added {
     /// Its voter has voted for something else before: equivocation.
     Conflict {
         /// The vote that was here first.
-        first: Box<Vote>,
+        first: Arc<Vote>,
         /// Whether the new vote counts nevertheless, because its block is claimed.
         counted: bool,
     },
@@ -52,7 +52,7 @@ pub struct Tally {
     kind: VoteKind,
     validators: Arc<ValidatorSet>,
     /// The vote of each validator: its first, or the one for the block that has the quorum.
-    votes: Vec<Option<Vote>>,
+    votes: Vec<Option<Arc<Vote>>>,
     have: BitArray,
     power: VotingPower,
     slots: BTreeMap<Option<BlockId>, Slot>,
@@ -66,7 +66,7 @@ struct Slot {
     have: BitArray,
     power: VotingPower,
     /// Votes whose voters stand in `Tally::votes` with something else.
-    extra: BTreeMap<ValidatorIndex, Vote>,
+    extra: BTreeMap<ValidatorIndex, Arc<Vote>>,
 }
 
 impl Tally {
@@ -113,7 +113,8 @@ impl Tally {
     }
 
     /// Counts a vote whose signature was checked.
-    pub fn add(&mut self, vote: Vote) -> Added {
+    pub fn add(&mut self, vote: impl Into<Arc<Vote>>) -> Added {
+        let vote = vote.into();
         let here = (vote.height, vote.round, vote.kind) == (self.height, self.round, self.kind);
         let index = vote.validator_index;
         let (true, Some(validator)) = (here, self.validators.get(index)) else {
@@ -132,7 +133,7 @@ impl Tally {
         if slot.is_some_and(|slot| slot.have.has(position(index))) {
             return Added::Known;
         }
-        let first = Box::new(first.clone());
+        let first = Arc::clone(first);
         let counted = self.is_open(vote.block_id.as_ref());
         if counted {
             self.count_in(vote.block_id, index, power);
@@ -155,17 +156,21 @@ impl Tally {
     }
 
     /// A validator's vote: its first, or the one for the block that has the quorum.
-    pub fn vote(&self, index: ValidatorIndex) -> Option<&Vote> {
+    pub fn vote(&self, index: ValidatorIndex) -> Option<&Arc<Vote>> {
         self.votes.get(position(index))?.as_ref()
     }
 
     /// All votes by validator index, for pictures of the state.
-    pub fn votes(&self) -> &[Option<Vote>] {
+    pub fn votes(&self) -> &[Option<Arc<Vote>>] {
         &self.votes
     }
 
     /// A validator's vote for one thing.
-    pub fn vote_for(&self, index: ValidatorIndex, block_id: Option<&BlockId>) -> Option<&Vote> {
+    pub fn vote_for(
+        &self,
+        index: ValidatorIndex,
+        block_id: Option<&BlockId>,
+    ) -> Option<&Arc<Vote>> {
         let extra = self.slots.get(&block_id.copied()).and_then(|slot| slot.extra.get(&index));
         let first = || self.vote(index).filter(|vote| vote.block_id.as_ref() == block_id);
         extra.or_else(first)
@@ -239,7 +244,7 @@ impl Tally {
         let (VoteKind::Precommit, Some(Some(block_id))) = (self.kind, self.polka) else {
             return None;
         };
-        let entry = |vote: &Option<Vote>| match vote {
+        let entry = |vote: &Option<Arc<Vote>>| match vote {
             Some(vote) => vote.extended_commit_sig(&block_id),
             None => ExtendedCommitSig { sig: CommitSig::Absent, extension: None },
         };

@@ -41,8 +41,8 @@ struct RoundTallies {
 #[derive(Clone, Debug)]
 struct Newest {
     round: Round,
-    prevote: Option<Vote>,
-    precommit: Option<Vote>,
+    prevote: Option<Arc<Vote>>,
+    precommit: Option<Arc<Vote>>,
 }
 
 impl Votes {
@@ -73,7 +73,7 @@ impl Votes {
 
     /// Counts votes up to the round after this from now on. Returns those that were remembered
     /// from afar and count now, so that they can be recorded.
-    pub fn enter(&mut self, round: Round) -> Vec<Vote> {
+    pub fn enter(&mut self, round: Round) -> Vec<Arc<Vote>> {
         self.current = self.current.max(round);
         let limit = self.current.next();
         let near: Vec<ValidatorIndex> = self
@@ -86,7 +86,7 @@ impl Votes {
         for index in near {
             let newest = self.ahead.remove(&index).expect("it was just found");
             for vote in newest.prevote.into_iter().chain(newest.precommit) {
-                if self.count(vote.clone()).counted() {
+                if self.count(Arc::clone(&vote)).counted() {
                     counted.push(vote);
                 }
             }
@@ -95,7 +95,8 @@ impl Votes {
     }
 
     /// Takes a vote whose signature was checked. A conflict carries the vote that came first.
-    pub fn add(&mut self, vote: Vote) -> Added {
+    pub fn add(&mut self, vote: impl Into<Arc<Vote>>) -> Added {
+        let vote = vote.into();
         let index = vote.validator_index;
         let Some(validator) = self.validators.get(index) else { return Added::Foreign };
         if vote.height != self.height {
@@ -115,7 +116,7 @@ impl Votes {
 
     /// Counts a vote of a round that is near enough. There may be thousands of rounds, so what a
     /// vote changes is noted here, and nobody has to look for it.
-    fn count(&mut self, vote: Vote) -> Added {
+    fn count(&mut self, vote: Arc<Vote>) -> Added {
         let (round, kind) = (vote.round, vote.kind);
         let tally = self.open(round, kind);
         let added = tally.add(vote);
@@ -227,7 +228,7 @@ impl Newest {
         Self { round, prevote: None, precommit: None }
     }
 
-    fn keep(&mut self, vote: Vote) -> Added {
+    fn keep(&mut self, vote: Arc<Vote>) -> Added {
         let place = match vote.kind {
             VoteKind::Prevote => &mut self.prevote,
             VoteKind::Precommit => &mut self.precommit,

@@ -75,7 +75,7 @@ fn a_conflicting_vote_counts_only_for_a_claimed_block() {
     let mut tally = tally(&[10; 4], VoteKind::Precommit);
     let precommit = |index, id| vote(index, 0, VoteKind::Precommit, id);
     tally.add(precommit(0, block(2)));
-    let first = Box::new(precommit(0, block(2)));
+    let first = Arc::new(precommit(0, block(2)));
     let refused = Added::Conflict { first: first.clone(), counted: false };
     assert_eq!(tally.add(precommit(0, block(1))), refused);
     tally.claim(PeerId(1), block(1)).expect("its first claim");
@@ -126,7 +126,7 @@ fn votes_far_ahead_are_remembered_one_round_a_validator_and_count_when_it_comes(
     votes.add(vote(1, 7, VoteKind::Precommit, block(1)));
     assert_eq!(votes.skip_round(Round::FIRST), Some(Round(7)));
     let counted = votes.enter(Round(7));
-    assert_eq!(counted, [vote(1, 7, VoteKind::Precommit, block(1))]);
+    assert_eq!(counted, [Arc::new(vote(1, 7, VoteKind::Precommit, block(1)))]);
     let precommits = votes.tally(Round(7), VoteKind::Precommit).expect("it has a vote");
     assert_eq!(precommits.power(), VotingPower(10));
     assert_eq!(votes.skip_round(Round(7)), None);

@@ -210,7 +210,7 @@ where
         }
     }
 
-    fn verify_extension(&self, block: Hash, vote: Vote) -> Result<Input, ExecutionError> {
+    fn verify_extension(&self, block: Hash, vote: Arc<Vote>) -> Result<Input, ExecutionError> {
         let extension = vote.extension.as_ref().map(|it| it.bytes.clone()).unwrap_or_default();
         let verdict = self.application.verify_vote_extension(&VerifyVoteExtensionRequest {
             hash: block,

@@ -27,7 +27,6 @@ use crate::verifier::SharedKeyring;
 const INPUTS_AT_ONCE_MAX: usize = 256;
 
 /// What the replica thread is told.
-#[expect(clippy::large_enum_variant, reason = "nearly all are inputs; a box would cost each")]
 pub enum Event {
     /// Something happened to the replica.
     Input(Input),
@@ -216,10 +215,12 @@ impl Driver {
         crash::point(Point::BeforeSign);
         let signed = match request {
             SignRequest::Vote(vote) => {
-                signer.sign_vote(&self.keyring.chain_id(), vote).map(Input::SignedVote)
+                let signed = signer.sign_vote(&self.keyring.chain_id(), vote);
+                signed.map(|vote| Input::SignedVote(vote.into()))
             }
             SignRequest::Proposal(proposal) => {
-                signer.sign_proposal(&self.keyring.chain_id(), proposal).map(Input::SignedProposal)
+                let signed = signer.sign_proposal(&self.keyring.chain_id(), proposal);
+                signed.map(|proposal| Input::SignedProposal(proposal.into()))
             }
         };
         crash::point(Point::AfterSign);

@@ -102,6 +102,9 @@ pub enum WireStep {
     Commit,
 }
 
+/// Messages are moved from hand to hand: what is larger is shared.
+const _: () = assert!(size_of::<Message>() <= 128);
+
 /// What a peer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -154,7 +157,7 @@ pub enum Message {
         block_id: Option<BlockId>,
     },
     /// A proposal. (Data)
-    Proposal(Proposal),
+    Proposal(Arc<Proposal>),
     /// Which prevotes I have of the proposal's proof-of-lock round. (Data)
     ProposalPol {
         /// Where.
@@ -174,7 +177,7 @@ pub enum Message {
         part: Part,
     },
     /// A vote. (Vote)
-    Vote(Vote),
+    Vote(Arc<Vote>),
     /// Which votes for this I have. (VoteSetBits)
     VoteSetBits {
         /// Where.

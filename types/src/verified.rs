@@ -75,7 +75,6 @@ pub type MockJudge = fn(&PublicKey, &Signature) -> bool;
 
 /// What checking a message found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are verified: a box each is a waste")]
 pub enum Verdict {
     /// Its signatures are right (or it carries none).
     Verified(Verified<Message>),

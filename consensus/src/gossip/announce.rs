@@ -1,5 +1,7 @@
 //! What goes to all peers: where we are, what we made ourselves, and what has come here.
 
+use std::sync::Arc;
+
 use types::message::WireStep;
 use types::{BitArray, Message, PartSet, PartSetHeader, Proposal, Time, ValidatorIndex, VoteKind};
 
@@ -29,7 +31,7 @@ impl View<'_> {
     /// What we have of this round's block as long as we lack some of it and nothing says that it
     /// is valid, as a message: to a peer, as to the reference's, it does not matter why we want it.
     fn block_that_lacks(&self) -> Option<(PartSetHeader, Message)> {
-        let here = |it: &&Proposal| (it.height, it.round) == (self.height, self.round);
+        let here = |it: &&Arc<Proposal>| (it.height, it.round) == (self.height, self.round);
         let wanted = self.proposal.filter(here)?.block_id.parts;
         let parts = self.parts.filter(|it| it.header() == wanted && !it.is_complete())?;
         self.valid_parts().is_none().then(|| (wanted, self.word_on(parts)))
@@ -111,7 +113,7 @@ impl Gossip {
                 send(outputs, to, message.clone());
             }
         };
-        say(Message::Proposal(proposal.clone()));
+        say(Message::Proposal(Arc::clone(proposal)));
         if let Some(message) = pol_message(view, proposal.pol_round) {
             say(message);
         }
@@ -188,7 +190,7 @@ impl Gossip {
         outputs: &mut Vec<Output>,
     ) {
         let Some(vote) = vote_at(tally, index) else { return };
-        self.send_all(outputs, Message::Vote(vote.clone()));
+        self.send_all(outputs, Message::Vote(Arc::clone(vote)));
         let count = tally.validators().count();
         for peer in self.peers.values_mut() {
             let here = peer.height() == Some(ballot.0);
@@ -328,7 +330,7 @@ pub(super) fn pol_message(view: &View<'_>, pol: Option<types::Round>) -> Option<
 }
 
 /// The vote at a bit of its tally.
-pub(super) fn vote_at(tally: &Tally, index: usize) -> Option<&types::Vote> {
+pub(super) fn vote_at(tally: &Tally, index: usize) -> Option<&Arc<types::Vote>> {
     tally.votes().get(index)?.as_ref()
 }
 

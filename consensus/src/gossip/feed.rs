@@ -132,6 +132,6 @@ fn feed_commit(visit: &mut Visit<'_>, commit: &ExtendedCommit) {
         }
     }
     for vote in lacking {
-        visit.send(Message::Vote(vote));
+        visit.send(Message::Vote(vote.into()));
     }
 }

@@ -1,6 +1,7 @@
 //! What a peer at our height lacks: proposal, parts, votes.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use types::message::WireStep;
 use types::{Message, PartSet, PeerId, VoteKind};
@@ -79,7 +80,7 @@ impl Gossip {
         if !now {
             return true;
         }
-        visit.send(Message::Proposal(proposal.clone()));
+        visit.send(Message::Proposal(Arc::clone(proposal)));
         visit.peer.learn_proposal(proposal, false);
         if let Some(message) = pol_message(visit.view, proposal.pol_round) {
             visit.send(message);
@@ -132,7 +133,7 @@ impl Gossip {
         }
         for &index in &now {
             if let Some(vote) = vote_at(tally, index) {
-                visit.send(Message::Vote(vote.clone()));
+                visit.send(Message::Vote(Arc::clone(vote)));
             }
         }
         now.len() < lacks.ones_count()

@@ -31,14 +31,14 @@ impl Deliberation {
     }
 
     /// Our signed proposal: durable before anybody sees it.
-    pub fn signed_proposal(&mut self, turn: &mut Turn<'_>, proposal: Proposal) {
+    pub fn signed_proposal(&mut self, turn: &mut Turn<'_>, proposal: Arc<Proposal>) {
         let (round, id) = (proposal.round, proposal.block_id);
         let current = self.is_voting() && round == self.rounds.round();
         if !current || self.proposals.of(round).is_some() {
             return;
         }
         let whole = self.proposals.parts(&id).is_some_and(PartSet::is_complete);
-        if !whole || self.proposals.add(proposal.clone()) != Taken::New {
+        if !whole || self.proposals.add(Arc::clone(&proposal)) != Taken::New {
             return;
         }
         let (height, fresh) = (self.height, proposal.pol_round.is_none());

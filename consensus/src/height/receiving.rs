@@ -1,6 +1,8 @@
 //! What arrives for one height: proposals, parts, votes and claims of peers, and what a crashed
 //! run left behind.
 
+use std::sync::Arc;
+
 use types::{Offence, Part, PeerId, Proposal, Round, Vote, VoteKind};
 
 use super::{AskedExtension, Deliberation, Phase, Turn};
@@ -23,9 +25,9 @@ impl Deliberation {
     pub fn receive_proposal(
         &mut self,
         turn: &mut Turn<'_>,
-        proposal: Proposal,
+        proposal: Arc<Proposal>,
     ) -> Result<(), Blame> {
-        match self.proposals.add(proposal.clone()) {
+        match self.proposals.add(Arc::clone(&proposal)) {
             Taken::New => {
                 let round = proposal.round;
                 turn.outputs.push(Output::Record(Record::Proposal(proposal)));
@@ -62,7 +64,7 @@ impl Deliberation {
 
     /// A peer's vote with its signature checked. A precommit for a block is counted only after
     /// the application accepted its extension; once the block is decided it is not asked.
-    pub fn receive_vote(&mut self, turn: &mut Turn<'_>, vote: Vote) {
+    pub fn receive_vote(&mut self, turn: &mut Turn<'_>, vote: Arc<Vote>) {
         let extended = vote.kind == VoteKind::Precommit && vote.block_id.is_some();
         if vote.extension.is_some() != (extended && self.extensions_enabled()) {
             return;
@@ -91,13 +93,13 @@ impl Deliberation {
             let Some(oldest) = asked.iter().position(|it| it.accepted.is_some()) else { return };
             asked.remove(oldest);
         }
-        asked.push_back(AskedExtension { vote: vote.clone(), accepted: None });
+        asked.push_back(AskedExtension { vote: Arc::clone(&vote), accepted: None });
         turn.outputs.push(Output::Ask(Question::VerifyExtension { block: id.hash, vote }));
     }
 
     /// The application's word on a vote's extension. It stays on the list of those asked about, so
     /// that offering the vote again does not ask again.
-    pub fn extension_verified(&mut self, turn: &mut Turn<'_>, vote: Vote, accept: bool) {
+    pub fn extension_verified(&mut self, turn: &mut Turn<'_>, vote: Arc<Vote>, accept: bool) {
         let asked = self.extensions.get_mut(&vote.validator_index);
         for it in asked.into_iter().flatten().filter(|it| it.vote == vote) {
             it.accepted = Some(accept);
@@ -124,13 +126,13 @@ impl Deliberation {
 
     /// A late precommit for the last block, ours or a peer's. The application is not asked about
     /// its extension, which must be there all the same: the next proposer hands it on.
-    pub fn receive_late(&mut self, turn: &mut Turn<'_>, vote: Vote) {
+    pub fn receive_late(&mut self, turn: &mut Turn<'_>, vote: Arc<Vote>) {
         let extended = self.state.params.extensions_enabled(vote.height);
         let wrong = vote.extension.is_some() != (extended && vote.block_id.is_some());
         let Some(last) = self.last_commit.as_mut().filter(|_| !wrong) else { return };
-        match last.add(vote.clone()) {
+        match last.add(Arc::clone(&vote)) {
             Added::New => turn.outputs.push(Output::Announce(Announcement::Vote(vote))),
-            Added::Conflict { first, .. } => self.accuse(*first, vote),
+            Added::Conflict { first, .. } => self.accuse(first, vote),
             Added::Known | Added::Ahead | Added::Foreign => {}
         }
     }
@@ -183,14 +185,14 @@ impl Deliberation {
     }
 
     /// Counts a vote. Conflicts are kept for the evidence pool.
-    pub(super) fn count(&mut self, turn: &mut Turn<'_>, vote: Vote) {
-        let added = self.votes.add(vote.clone());
+    pub(super) fn count(&mut self, turn: &mut Turn<'_>, vote: Arc<Vote>) {
+        let added = self.votes.add(Arc::clone(&vote));
         let counted = added.counted();
         if counted && !self.is_mine(&vote) && !self.is_decided() {
-            turn.outputs.push(Output::Record(Record::Vote(vote.clone())));
+            turn.outputs.push(Output::Record(Record::Vote(Arc::clone(&vote))));
         }
         if let Added::Conflict { first, .. } = added {
-            self.accuse(*first, vote.clone());
+            self.accuse(first, Arc::clone(&vote));
         }
         if counted {
             turn.outputs.push(Output::Announce(Announcement::Vote(vote)));
@@ -198,7 +200,7 @@ impl Deliberation {
     }
 
     /// Keeps two conflicting votes for the evidence pool: once for each voter, round and kind.
-    fn accuse(&mut self, first: Vote, second: Vote) {
+    fn accuse(&mut self, first: Arc<Vote>, second: Arc<Vote>) {
         let place = (first.height, first.round, first.kind, first.validator_index);
         if !self.is_mine(&first) && self.accused.insert(place) {
             self.equivocations.push((first, second));

@@ -41,7 +41,7 @@ impl Deliberation {
     /// than we asked for, if the signer had signed one there before a crash took our memory of it:
     /// then we stand where that one puts us. To say nothing would be safe, too, but the others may
     /// need our vote to get to the next round.
-    pub fn signed_vote(&mut self, turn: &mut Turn<'_>, vote: Vote) {
+    pub fn signed_vote(&mut self, turn: &mut Turn<'_>, vote: Arc<Vote>) {
         let mine = self.me.is_some_and(|(_, address)| address == vote.validator_address);
         if !mine || vote.height != self.height {
             return;
@@ -52,7 +52,7 @@ impl Deliberation {
             return;
         }
         self.recall_vote(turn, &vote);
-        turn.outputs.push(Output::Record(Record::Vote(vote.clone())));
+        turn.outputs.push(Output::Record(Record::Vote(Arc::clone(&vote))));
         turn.outputs.push(Output::Persist);
         self.count(turn, vote);
     }

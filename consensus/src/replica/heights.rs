@@ -31,6 +31,7 @@ impl Replica {
         self.settled = Some(hold);
         self.fetch(now, outputs);
         for (first, second) in self.current.take_equivocations() {
+            let (first, second) = (Arc::unwrap_or_clone(first), Arc::unwrap_or_clone(second));
             self.evidence.equivocation(first, second, outputs);
         }
         let view = view(&self.current, self.executing.as_ref(), self.stored);
@@ -71,7 +72,7 @@ impl Replica {
         let mut last_commit = tally_of(&commit, Arc::clone(&before.validators));
         let late = self.current.votes().tally(commit.round, types::VoteKind::Precommit);
         for vote in late.into_iter().flat_map(|tally| tally.votes()).flatten() {
-            last_commit.add(vote.clone());
+            last_commit.add(Arc::clone(vote));
         }
         self.evidence.advance(&state, &block.evidence, outputs);
         let proof_needed = state.app_hash != block.header.app_hash;
@@ -102,7 +103,7 @@ impl Replica {
         outputs.push(Output::Ask(Question::VerifyCommit {
             height,
             block_id: commit.block_id,
-            commit: commit.clone(),
+            commit: Box::new(commit.clone()),
             validators: Arc::clone(&state.validators),
             extensions_enabled,
         }));

@@ -1,9 +1,10 @@
 //! A picture of the replica for RPC.
 
-use types::VoteKind;
+use types::{Vote, VoteKind};
 
 use super::Replica;
 use crate::snapshot::{RoundVotes, Snapshot};
+use crate::tally::Tally;
 
 impl Replica {
     /// What the RPC shows: a picture of rounds, votes, locks and peers, cheap enough to be taken
@@ -11,7 +12,7 @@ impl Replica {
     pub fn snapshot(&self) -> Snapshot {
         let current = &self.current;
         let (rounds, proposals) = (current.rounds(), current.proposals());
-        let proposal = proposals.of(rounds.round()).cloned();
+        let proposal = proposals.of(rounds.round()).map(|it| (**it).clone());
         let focus = current.focus();
         let whole = focus.filter(|id| proposals.block(id).is_some());
         Snapshot {
@@ -28,7 +29,7 @@ impl Replica {
             locked: rounds.locked().map(|lock| (lock.round, lock.block_id)),
             valid: rounds.valid().map(|lock| (lock.round, lock.block_id)),
             votes: self.round_votes(),
-            last_commit: current.last_commit().map_or(Vec::new(), |it| it.votes().to_vec()),
+            last_commit: current.last_commit().map_or(Vec::new(), votes_of),
             catching_up: self.catch_up.is_active(),
             peers: self.gossip.snapshot(|peer| self.catch_up.range(peer)),
         }
@@ -37,9 +38,7 @@ impl Replica {
     fn round_votes(&self) -> Vec<RoundVotes> {
         let votes = self.current.votes();
         let count = votes.validators().count();
-        let of = |round, kind| {
-            votes.tally(round, kind).map_or_else(|| vec![None; count], |it| it.votes().to_vec())
-        };
+        let of = |round, kind| votes.tally(round, kind).map_or_else(|| vec![None; count], votes_of);
         let picture = |round| RoundVotes {
             round,
             prevotes: of(round, VoteKind::Prevote),
@@ -47,4 +46,8 @@ impl Replica {
         };
         votes.rounds().map(picture).collect()
     }
+}
+
+fn votes_of(tally: &Tally) -> Vec<Option<Vote>> {
+    tally.votes().iter().map(|vote| vote.as_deref().cloned()).collect()
 }

@@ -129,7 +129,7 @@ fn advisory_25_a_proposal_of_more_parts_than_the_parameters_allow_is_blamed() {
             let (mut replica, id, _) = replica(params);
             let mut proposal = proposal(id);
             proposal.block_id.parts.total = total;
-            let outputs = receive(&mut replica, Message::Proposal(proposal));
+            let outputs = receive(&mut replica, Message::Proposal(proposal.into()));
             let blamed = outputs.iter().any(|it| matches!(it, Output::Penalise { .. }));
             assert_eq!(blamed, allowed < total, "{total} parts of {bytes_max} bytes");
             let taken = outputs.iter().any(|it| matches!(it, Output::Record(Record::Proposal(_))));
@@ -143,7 +143,7 @@ fn advisory_23_a_part_that_fits_nowhere_is_not_kept_and_its_sender_loses_score()
     let (mut replica, id, parts) = replica(ConsensusParams::default());
     let total = id.parts.total;
     assert!(2 < total);
-    receive(&mut replica, Message::Proposal(proposal(id)));
+    receive(&mut replica, Message::Proposal(proposal(id).into()));
     let height = Height::FIRST;
     let of = |index: u32| parts.get(index).expect("the set is whole").clone();
     let wrong = [

@@ -219,20 +219,20 @@ impl Target {
             }
             2 => Message::HasVote { height, round, kind, index: ValidatorIndex(index.into()) },
             3 => Message::VoteSetMaj23 { height, round, kind, block_id },
-            4 | 5 => Message::Proposal(Proposal {
+            4 | 5 => Message::Proposal(Arc::new(Proposal {
                 height,
                 round,
                 pol_round: (index.is_multiple_of(3)).then(|| Self::round(index)),
                 block_id: block_id.unwrap_or(self.blocks[0].0),
                 timestamp: self.now,
                 signature: SIGNATURE,
-            }),
+            })),
             6 => {
                 let have = Self::bits(count, index);
                 Message::ProposalPol { height, pol_round: round, have }
             }
             7 | 8 => Message::BlockPart { height, round, part: self.part(index, letter) },
-            9..=12 => Message::Vote(self.vote(kind, at, index, letter)),
+            9..=12 => Message::Vote(self.vote(kind, at, index, letter).into()),
             13 => {
                 let have = Self::bits(count, index);
                 Message::VoteSetBits { height, round, kind, block_id, have }
@@ -359,10 +359,12 @@ impl Target {
         }
         self.signed.insert((height, round, step), id);
         match request {
-            SignRequest::Proposal(it) => Input::SignedProposal(it.signed(self.now, SIGNATURE)),
+            SignRequest::Proposal(it) => {
+                Input::SignedProposal(it.signed(self.now, SIGNATURE).into())
+            }
             SignRequest::Vote(it) => {
                 let extension = it.extension.is_some().then_some(SIGNATURE);
-                Input::SignedVote(it.signed(self.now, SIGNATURE, extension))
+                Input::SignedVote(it.signed(self.now, SIGNATURE, extension).into())
             }
         }
     }
@@ -416,7 +418,7 @@ impl Target {
             2 => Input::Judged { height, block: id.hash, judgement: Judgement::Accept },
             3 => Input::Extended { height, round, extension: vec![1].into() },
             4 => {
-                let vote = self.vote(VoteKind::Precommit, at, letter, 0);
+                let vote = self.vote(VoteKind::Precommit, at, letter, 0).into();
                 Input::ExtensionVerified { vote, accept: true }
             }
             5 => Input::SignRefused { height, round, reason: String::new(), reached: None },
@@ -524,7 +526,7 @@ fn advisory_43_one_voter_keeps_few_questions_waiting() {
             Extension { bytes: number.to_be_bytes().to_vec().into(), signature: SIGNATURE };
         let vote =
             Vote { extension: Some(extension), ..target.vote(VoteKind::Precommit, (0, 0), 1, 0) };
-        let message = Verified::assume(Message::Vote(vote));
+        let message = Verified::assume(Message::Vote(vote.into()));
         target.tell(Input::Received { peer: PeerId(1), message });
     }
     assert!(target.asked.len() <= 8, "{} questions wait", target.asked.len());
@@ -532,8 +534,10 @@ fn advisory_43_one_voter_keeps_few_questions_waiting() {
     (0..8).for_each(|_| target.answer(0, 0));
     let before = target.asked.len();
     let vote = target.vote(VoteKind::Precommit, (0, 3), 1, 0);
-    target
-        .tell(Input::Received { peer: PeerId(1), message: Verified::assume(Message::Vote(vote)) });
+    target.tell(Input::Received {
+        peer: PeerId(1),
+        message: Verified::assume(Message::Vote(vote.into())),
+    });
     assert_eq!(target.asked.len(), before + 1);
 }
 

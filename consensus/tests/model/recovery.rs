@@ -89,13 +89,13 @@ impl Member<'_> {
             Mail::Vote(vote) => {
                 let mine = Some(vote.validator_index) == self.real.me();
                 self.turn(|it, turn| match mine {
-                    true => it.signed_vote(turn, vote),
-                    false => it.receive_vote(turn, vote),
+                    true => it.signed_vote(turn, vote.into()),
+                    false => it.receive_vote(turn, vote.into()),
                 });
             }
             Mail::Proposal(proposal) => {
                 self.turn(|it, turn| {
-                    assert_eq!(it.receive_proposal(turn, proposal), Ok(()));
+                    assert_eq!(it.receive_proposal(turn, proposal.into()), Ok(()));
                 });
             }
         }
@@ -164,7 +164,7 @@ impl Member<'_> {
             Output::Sign(SignRequest::Proposal(it)) => {
                 let proposal = it.signed(Time::EPOCH, SIGNATURE);
                 self.sent.push(Mail::Proposal(proposal.clone()));
-                self.turn(|it, turn| it.signed_proposal(turn, proposal));
+                self.turn(|it, turn| it.signed_proposal(turn, proposal.into()));
             }
             Output::Ask(Question::Build { round, .. }) => self.build(round),
             Output::Ask(Question::Judge { block, .. }) => {

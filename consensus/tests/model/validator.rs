@@ -70,14 +70,14 @@ impl Validator {
     pub fn deliver(&mut self, letter: Letter, world: &World) {
         match letter {
             Letter::Vote { by, .. } if by == self.me => {
-                self.turn(world, |it, turn| it.signed_vote(turn, world.vote(letter)));
+                self.turn(world, |it, turn| it.signed_vote(turn, world.vote(letter).into()));
             }
             Letter::Vote { .. } => {
-                self.turn(world, |it, turn| it.receive_vote(turn, world.vote(letter)));
+                self.turn(world, |it, turn| it.receive_vote(turn, world.vote(letter).into()));
             }
             Letter::Proposal { round, block, .. } => {
                 self.turn(world, |it, turn| {
-                    assert_eq!(it.receive_proposal(turn, world.proposal(letter)), Ok(()));
+                    assert_eq!(it.receive_proposal(turn, world.proposal(letter).into()), Ok(()));
                 });
                 self.parts(Round(round), block, world);
             }
@@ -181,7 +181,7 @@ impl Validator {
             Output::Sign(SignRequest::Proposal(it)) if it.round.0 < ROUNDS => {
                 let proposal = it.signed(Time::EPOCH, SIGNATURE);
                 self.said = self.said.with(world.proposed(&proposal));
-                self.turn(world, |it, turn| it.signed_proposal(turn, proposal));
+                self.turn(world, |it, turn| it.signed_proposal(turn, proposal.into()));
             }
             Output::Ask(Question::Build { round, .. }) if round.0 < ROUNDS => {
                 self.asked = Some(round);

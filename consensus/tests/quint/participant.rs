@@ -74,11 +74,11 @@ impl Participant {
     pub fn vote(&mut self, ballot: &Ballot, counts: &mut Counts) {
         let vote = self.names.vote(ballot);
         if Some(vote.validator_index) != self.current.me() {
-            return self.turn(counts, |it, turn| it.receive_vote(turn, vote));
+            return self.turn(counts, |it, turn| it.receive_vote(turn, vote.into()));
         }
         let place = self.votes.iter().position(|own| same(own, &vote));
         let own = self.votes.remove(place.expect("what comes back was signed"));
-        self.turn(counts, |it, turn| it.signed_vote(turn, own));
+        self.turn(counts, |it, turn| it.signed_vote(turn, own.into()));
     }
 
     /// A certificate arrives: to us it is a peer's claim that a quorum voted, and the votes.
@@ -91,7 +91,7 @@ impl Participant {
         for ballot in ballots {
             let vote = self.names.vote(ballot);
             self.votes.retain(|own| !same(own, &vote));
-            self.turn(counts, |it, turn| it.receive_vote(turn, vote));
+            self.turn(counts, |it, turn| it.receive_vote(turn, vote.into()));
         }
     }
 
@@ -111,11 +111,11 @@ impl Participant {
         if Some(proposer) == self.current.me() {
             let own = self.proposal.take().expect("what comes back was signed");
             assert_eq!(own, proposal);
-            return self.turn(counts, |it, turn| it.signed_proposal(turn, own));
+            return self.turn(counts, |it, turn| it.signed_proposal(turn, own.into()));
         }
         let (round, id) = (proposal.round, proposal.block_id);
         self.turn(counts, |it, turn| {
-            assert_eq!(it.receive_proposal(turn, proposal), Ok(()));
+            assert_eq!(it.receive_proposal(turn, proposal.into()), Ok(()));
         });
         self.parts(round, id, counts);
     }

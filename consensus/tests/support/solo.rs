@@ -255,7 +255,7 @@ impl Solo {
             timestamp: self.now,
             signature: SIGNATURE,
         };
-        self.receive(round % 4, Message::Proposal(proposal));
+        self.receive(round % 4, Message::Proposal(proposal.into()));
     }
 
     fn parts(&mut self, round: u32, block: &str) {
@@ -296,7 +296,7 @@ impl Solo {
     fn votes(&mut self, kind: VoteKind, round: u32, block: &str, by: &[&str]) {
         for by in by {
             let vote = self.vote(self.state.next_height(), kind, round, block, number(by));
-            self.receive(number(by), Message::Vote(vote));
+            self.receive(number(by), Message::Vote(vote.into()));
         }
     }
 
@@ -304,7 +304,7 @@ impl Solo {
         let height = self.state.last_height().expect("a height is decided");
         for by in by {
             let vote = self.vote(height, VoteKind::Precommit, round, block, number(by));
-            self.receive(number(by), Message::Vote(vote));
+            self.receive(number(by), Message::Vote(vote.into()));
         }
         let seen = self.replica.snapshot().last_commit;
         let names = seen.iter().flatten().map(|vote| vote.validator_index.0.to_string());
@@ -513,7 +513,7 @@ impl Solo {
         match request {
             SignRequest::Proposal(it) => {
                 let timestamp = it.timestamp;
-                self.answers.push(Input::SignedProposal(it.signed(timestamp, SIGNATURE)));
+                self.answers.push(Input::SignedProposal(it.signed(timestamp, SIGNATURE).into()));
             }
             SignRequest::Vote(it) => {
                 let place = (it.height, it.round, it.kind);
@@ -535,7 +535,7 @@ impl Solo {
                     self.say("the signer has signed another");
                 }
                 if !self.lossy {
-                    self.answers.push(Input::SignedVote(signed));
+                    self.answers.push(Input::SignedVote(signed.into()));
                 }
             }
         }

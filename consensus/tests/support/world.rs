@@ -405,7 +405,7 @@ impl World {
         match request {
             SignRequest::Proposal(it) => {
                 let timestamp = it.timestamp;
-                Input::SignedProposal(it.signed(timestamp, SIGNATURE))
+                Input::SignedProposal(it.signed(timestamp, SIGNATURE).into())
             }
             SignRequest::Vote(it) => {
                 let place = (it.height, it.round, it.kind);
@@ -418,7 +418,7 @@ impl World {
                     reached: last.filter(|it| it.0 == place.0).map(|it| it.1),
                 };
                 match signed.get(&place) {
-                    Some(vote) => return Input::SignedVote(vote.clone()),
+                    Some(vote) => return Input::SignedVote(vote.clone().into()),
                     None if last.is_some_and(|last| place < last) => return refused("too late"),
                     None => {}
                 }
@@ -429,7 +429,7 @@ impl World {
                 let key = (number, vote.height, vote.round, vote.kind);
                 let before = self.votes.insert(key, vote.block_id);
                 assert!(before.is_none(), "replica {number} signs twice at {place:?}");
-                Input::SignedVote(vote)
+                Input::SignedVote(vote.into())
             }
         }
     }

@@ -55,7 +55,11 @@ impl Rounds {
                 vec![self.here(timeout.height, timeout.round, what)]
             }
             Announcement::Vote(vote) => {
-                vec![self.here(vote.height, vote.round, RoundEvent::Vote(Box::new(vote.clone())))]
+                vec![self.here(
+                    vote.height,
+                    vote.round,
+                    RoundEvent::Vote(Box::new((**vote).clone())),
+                )]
             }
             Announcement::Polka { block_id: None, .. }
             | Announcement::Decided { .. }

@@ -150,7 +150,7 @@ fn precommit(state: &ChainState, index: u32, letter: u8) -> Input {
             signature: Signature([letter; 64]),
         }),
     };
-    Input::Received { peer: PeerId(1), message: Verified::assume(Message::Vote(vote)) }
+    Input::Received { peer: PeerId(1), message: Verified::assume(Message::Vote(vote.into())) }
 }
 
 /// A picture of the replica, which only a thread that does not wait can give.

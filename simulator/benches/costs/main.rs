@@ -79,7 +79,7 @@ fn signature() -> SignatureCosts {
 }
 
 fn message(tree: MessageCosts) -> MessageCosts {
-    let short = Message::Vote(vote(3));
+    let short = Message::Vote(vote(3).into());
     let part = PartSet::cut(vec![5; LONG].into()).get(0).expect("the first part").clone();
     let long = Message::BlockPart { height: Height(3), round: Round(0), part };
     let (short_bytes, long_bytes) = (short.encode(), long.encode());

@@ -145,7 +145,7 @@ impl Adversary {
         let (far, kind) = (Round(self.far_round(round)), self.kind());
         let block_id = self.some_id(height);
         if let Some(vote) = self.own_vote(scene, (height, far), kind, block_id) {
-            said.say(to, Message::Vote(vote));
+            said.say(to, Message::Vote(vote.into()));
         }
     }
 
@@ -179,7 +179,7 @@ impl Adversary {
         if self.addresses[self.member] != Some(vote.validator_address)
             || vote.validator_index != validator_index
         {
-            said.say(to, Message::Vote(vote));
+            said.say(to, Message::Vote(vote.into()));
         }
     }
 
@@ -197,7 +197,7 @@ impl Adversary {
             return;
         }
         if let Some(proposal) = self.own_proposal(scene, &proposal) {
-            said.say(to, Message::Proposal(proposal));
+            said.say(to, Message::Proposal(proposal.into()));
             for part in (0..block_id.parts.total).filter_map(|index| parts.get(index).cloned()) {
                 said.say(to, Message::BlockPart { height, round, part });
             }

@@ -49,11 +49,11 @@ impl Memory {
     pub fn hear(&mut self, message: &Message) {
         match message {
             Message::Proposal(it) => {
-                self.proposals.entry((it.height, it.round)).or_insert_with(|| it.clone());
+                self.proposals.entry((it.height, it.round)).or_insert_with(|| Proposal::clone(it));
             }
             Message::Vote(it) if self.votes.len() < VOTES_MAX => {
                 let key = ((it.height, it.round), it.kind, it.validator_index);
-                self.votes.entry(key).or_insert_with(|| it.clone());
+                self.votes.entry(key).or_insert_with(|| Vote::clone(it));
             }
             Message::BlockResponse { .. } => return,
             _ => {}

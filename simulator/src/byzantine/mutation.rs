@@ -54,8 +54,10 @@ impl Adversary {
     fn changed(&mut self, scene: &Scene<'_>, message: &Message) -> Message {
         let mut message = message.clone();
         match &mut message {
-            Message::Vote(vote) => *vote = self.changed_vote(scene, vote),
-            Message::Proposal(proposal) => *proposal = self.changed_proposal(scene, proposal),
+            Message::Vote(vote) => *vote = self.changed_vote(scene, vote).into(),
+            Message::Proposal(proposal) => {
+                *proposal = self.changed_proposal(scene, proposal).into()
+            }
             Message::NewRoundStep { height, round, .. }
             | Message::NewValidBlock { height, round, .. }
             | Message::HasVote { height, round, .. }

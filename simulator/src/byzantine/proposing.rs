@@ -70,11 +70,11 @@ impl Adversary {
         }
         let scheme = self.schemes.get(&place).and_then(Option::as_ref);
         let Some(scheme) = scheme else {
-            return said.say(to, Message::Proposal(proposal.clone()));
+            return said.say(to, Message::Proposal(proposal.clone().into()));
         };
         said.acts.push(scheme.vice);
         let Some(version) = scheme.given[to].and_then(|it| scheme.versions.get(it)) else { return };
-        said.say(to, Message::Proposal(version.proposal.clone()));
+        said.say(to, Message::Proposal(version.proposal.clone().into()));
         let Some(parts) = &version.parts else { return };
         for index in 0..parts.header().total {
             if scheme.shown.as_ref().is_none_or(|shown| shown[to].has(index as usize))

@@ -24,7 +24,7 @@ impl Adversary {
             if mood.votes == Some(Vice::WithholdVotes) {
                 return said.acts.push(Vice::WithholdVotes);
             }
-            return said.say(to, Message::Vote(vote.clone()));
+            return said.say(to, Message::Vote(vote.clone().into()));
         }
         if let (VoteKind::Precommit, Some(id)) = (vote.kind, vote.block_id)
             && self.memory.locked.is_none_or(|(at, _)| at <= place)
@@ -35,7 +35,9 @@ impl Adversary {
         if let Some(block_id) = scheme.and_then(|scheme| scheme.vote_for(to)) {
             return self.vote_for(scene, to, vote, block_id, said);
         }
-        let Some(vice) = mood.votes else { return said.say(to, Message::Vote(vote.clone())) };
+        let Some(vice) = mood.votes else {
+            return said.say(to, Message::Vote(vote.clone().into()));
+        };
         match vice {
             Vice::DoubleVote => {
                 let choices = self.choices(vote);
@@ -46,7 +48,7 @@ impl Adversary {
             Vice::DoubleVoteOpenly => {
                 let choices = self.choices(vote);
                 said.acts.push(vice);
-                said.say(to, Message::Vote(vote.clone()));
+                said.say(to, Message::Vote(vote.clone().into()));
                 self.vote_for(scene, to, vote, choices[1], said);
             }
             // The peer's own vote calls for it, when it comes.
@@ -64,13 +66,13 @@ impl Adversary {
                     said.acts.push(vice);
                     return self.vote_for(scene, to, vote, proposed, said);
                 }
-                said.say(to, Message::Vote(vote.clone()));
+                said.say(to, Message::Vote(vote.clone().into()));
             }
             Vice::WithholdVotes => {
                 said.acts.push(vice);
                 let from_all = mood.salt.is_multiple_of(2);
                 if !from_all && (to + mood.salt / 2).is_multiple_of(2) {
-                    said.say(to, Message::Vote(vote.clone()));
+                    said.say(to, Message::Vote(vote.clone().into()));
                 }
             }
             Vice::ForceNil => {
@@ -96,7 +98,7 @@ impl Adversary {
         }
         said.acts.push(Vice::Echo);
         if let Some(vote) = self.own_vote(scene, place, theirs.kind, theirs.block_id) {
-            said.say(to, Message::Vote(vote));
+            said.say(to, Message::Vote(vote.into()));
         }
     }
 
@@ -114,7 +116,7 @@ impl Adversary {
             self.own_vote(scene, (vote.height, vote.round), vote.kind, block_id)
         };
         if let Some(vote) = vote {
-            said.say(to, Message::Vote(vote));
+            said.say(to, Message::Vote(vote.into()));
         }
     }
 

@@ -117,8 +117,8 @@ mod tests {
         let sample = Sample::new(false);
         let vote = sample.vote(0, (Height(1), Round(0)), None);
         let unsigned = sample.unsigned(0, (Height(1), Round(0)), None);
-        let message = Message::Vote(vote.clone());
-        let record = [Output::Record(Record::Vote(vote))];
+        let message = Message::Vote(vote.clone().into());
+        let record = [Output::Record(Record::Vote(vote.into()))];
         let mut judge = Durability::new((0..2).map(|member| sample.standing.address(member)));
         judge.signed(0, &unsigned);
         assert!(judge.sent(0, &message).unwrap_err().contains("before it is kept"));
@@ -141,7 +141,7 @@ mod tests {
         let sample = Sample::new(false);
         let at = (Height(1), Round(0));
         let (unsigned, vote) = (sample.unsigned(0, at, None), sample.vote(0, at, None));
-        let message = Message::Vote(vote);
+        let message = Message::Vote(vote.into());
         let decide = [Output::Decide(Box::new(sample.block()))];
         for synced in [false, true] {
             let mut judge = Durability::new((0..2).map(|member| sample.standing.address(member)));

@@ -62,7 +62,7 @@ impl Signer {
                                 let block_id = last.what.0;
                                 let vote = UnsignedVote { block_id, extension: None, ..vote };
                                 let vote = vote.signed(last.timestamp, last.signature, None);
-                                return Input::SignedVote(vote);
+                                return Input::SignedVote(vote.into());
                             }
                             return self.refused(height, round, reason);
                         }
@@ -73,7 +73,7 @@ impl Signer {
                     })
                 });
                 self.remember(position, what, timestamp, signature);
-                Input::SignedVote(vote.signed(timestamp, signature, extension))
+                Input::SignedVote(vote.signed(timestamp, signature, extension).into())
             }
             SignRequest::Proposal(proposal) => {
                 let (height, round) = (proposal.height, proposal.round);
@@ -83,7 +83,7 @@ impl Signer {
                 match self.permission(position, what, proposal.timestamp, fresh) {
                     Ok((timestamp, signature)) => {
                         self.remember(position, what, timestamp, signature);
-                        Input::SignedProposal(proposal.signed(timestamp, signature))
+                        Input::SignedProposal(proposal.signed(timestamp, signature).into())
                     }
                     Err(reason) => self.refused(height, round, reason),
                 }

@@ -139,10 +139,10 @@ mod tests {
         let members = [(); 3].map(|()| Verifier::new(&world.outside.curves));
         for verifier in members.iter().chain(&members) {
             for forged in [&other_round, &nil, &other_name, &other_key, &torn] {
-                let look = verifier.message(&keyring, &Message::Vote(forged.clone()));
+                let look = verifier.message(&keyring, &Message::Vote(forged.clone().into()));
                 assert_eq!(look, Look::Refused(Offence::BadSignature), "{forged:?}");
             }
-            let look = verifier.message(&keyring, &Message::Vote(right.clone()));
+            let look = verifier.message(&keyring, &Message::Vote(right.clone().into()));
             assert_eq!(look, Look::Right);
         }
     }

@@ -183,8 +183,8 @@ pub const MUTANTS: [Mutant; 25] = [
             },
             Edit {
                 file: "consensus/src/height/receiving.rs",
-                find: "        let added = self.votes.add(vote.clone());\n",
-                replace: "        let added = self.votes.add(vote.clone());
+                find: "        let added = self.votes.add(Arc::clone(&vote));\n",
+                replace: "        let added = self.votes.add(Arc::clone(&vote));
         if LIVE
             && let Some(before) = vote.round.previous()
             && let Some(tally) = self.votes.tally(before, vote.kind)

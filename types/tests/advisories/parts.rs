@@ -75,7 +75,7 @@ fn advisory_25_a_set_that_no_block_can_have_is_not_awaited() {
             timestamp: types::Time::EPOCH,
             signature: types::Signature([0; 64]),
         };
-        let message = Message::Proposal(proposal);
+        let message = Message::Proposal(proposal.into());
         let read = Message::decode(Channel::Data, message.encode());
         assert_eq!(read.is_ok(), fits, "{total}");
     }

@@ -381,7 +381,8 @@ fn advisory_22_a_vote_of_nobody_is_refused_before_it_is_looked_up() {
             let at = (Height(height), Round(0));
             let mut vote = network.vote(&current, 0, kind, at, Some(other_id(1)));
             vote.validator_index = ValidatorIndex(index);
-            let verdict = keyring.verify(vec![Message::Vote(vote)], &mut Remembered::default());
+            let verdict =
+                keyring.verify(vec![Message::Vote(vote.into())], &mut Remembered::default());
             assert_eq!(verdict, [Verdict::Refused(Offence::Lie)], "{index} at {height}");
         }
     }

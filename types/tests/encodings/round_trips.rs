@@ -74,7 +74,7 @@ fn state_message() -> impl Strategy<Value = Message> {
 
 fn vote_message() -> impl Strategy<Value = Message> {
     prop_oneof![
-        proposal().prop_map(Message::Proposal),
+        proposal().prop_map(|it| Message::Proposal(it.into())),
         (height(), round(), bits(1_usize..200))
             .prop_map(|(height, pol_round, have)| Message::ProposalPol { height, pol_round, have }),
         (height(), round(), part()).prop_map(|(height, round, part)| Message::BlockPart {
@@ -82,7 +82,7 @@ fn vote_message() -> impl Strategy<Value = Message> {
             round,
             part
         }),
-        vote().prop_map(Message::Vote),
+        vote().prop_map(|it| Message::Vote(it.into())),
         (height(), round(), kind(), option::of(block_id()), bits(0_usize..200)).prop_map(
             |(height, round, kind, block_id, have)| {
                 Message::VoteSetBits { height, round, kind, block_id, have }

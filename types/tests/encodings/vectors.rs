@@ -110,7 +110,7 @@ fn proposals_and_votes_have_the_reference_bytes_but_for_the_signature() {
         block_id: block_id(),
         timestamp: date(),
     };
-    let message = Message::Proposal(proposal.signed(date(), Signature([7; 64])));
+    let message = Message::Proposal(proposal.signed(date(), Signature([7; 64])).into());
     let ours = replaced(&message, |sum| {
         let Sum::Proposal(consensus::Proposal { proposal: Some(it) }) = sum else { panic!() };
         assert_eq!(it.signature, [7; 64]);
@@ -125,7 +125,7 @@ fn proposals_and_votes_have_the_reference_bytes_but_for_the_signature() {
     refused(Channel::Vote, &without, "vote.signature");
     let with = without.replacen("32700a6e", "327b0a79", 1) + "4a09657874656e73696f6e";
     for (extension, vector) in [(&b""[..], without), (b"extension", with)] {
-        let ours = replaced(&Message::Vote(vote(extension)), |sum| {
+        let ours = replaced(&Message::Vote(vote(extension).into()), |sum| {
             let Sum::Vote(consensus::Vote { vote: Some(it) }) = sum else { panic!() };
             assert_eq!(
                 (&it.signature[..], &it.extension_signature[..]),

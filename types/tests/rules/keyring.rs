@@ -95,7 +95,7 @@ impl Case {
     }
 
     fn judge_vote(&self, vote: Vote) -> &'static str {
-        self.judge(Message::Vote(vote))
+        self.judge(Message::Vote(vote.into()))
     }
 }
 
@@ -117,7 +117,7 @@ fn votes_of_the_last_current_and_next_height_are_checked_by_their_own_sets() {
     }
     let mut first = case.keyring.clone();
     first.last = None;
-    let vote = Message::Vote(case.vote(last, 0, Height(6)));
+    let vote = Message::Vote(case.vote(last, 0, Height(6)).into());
     let verdicts = first.verify(vec![vote], &mut Remembered::default());
     assert_eq!(verdicts, [Verdict::Unknown]);
 }
@@ -187,11 +187,11 @@ fn screening_asks_for_each_signature_and_names_its_key() {
     vote.extension =
         Some(types::vote::Extension { bytes: (&b"price"[..]).into(), signature: extended });
     let voter = set.get(ValidatorIndex(2)).unwrap().public_key;
-    assert_eq!(asked(Message::Vote(vote)), [(voter, own), (voter, extended)]);
+    assert_eq!(asked(Message::Vote(vote.into())), [(voter, own), (voter, extended)]);
     let mut proposal = case.proposal(HEIGHT, ROUND);
     proposal.signature = own;
     let proposer = set.get(set.proposer_in(ROUND)).unwrap().public_key;
-    assert_eq!(asked(Message::Proposal(proposal)), [(proposer, own)]);
+    assert_eq!(asked(Message::Proposal(proposal.into())), [(proposer, own)]);
     assert_eq!(asked(Message::StatusRequest), []);
 }
 
@@ -201,21 +201,21 @@ fn proposals_are_of_the_proposer_of_a_near_round() {
     let back = ROUND.0 - ROUNDS_BACK_MAX;
     for round in [back, 99, 100, 101] {
         let proposal = case.proposal(HEIGHT, Round(round));
-        assert_eq!(case.judge(Message::Proposal(proposal.clone())), "verified");
+        assert_eq!(case.judge(Message::Proposal(proposal.clone().into())), "verified");
         // The same signature claimed for the next round, whose proposer is another.
         let moved = Proposal { round: Round(round + 1), ..proposal };
         let expected = if round == 101 { "unknown" } else { "bad signature" };
-        assert_eq!(case.judge(Message::Proposal(moved)), expected);
+        assert_eq!(case.judge(Message::Proposal(moved.into())), expected);
     }
     for round in [0, back - 1, 102, u32::MAX] {
         let mut proposal = case.proposal(HEIGHT, ROUND);
         proposal.round = Round(round);
-        assert_eq!(case.judge(Message::Proposal(proposal)), "unknown");
+        assert_eq!(case.judge(Message::Proposal(proposal.into())), "unknown");
         assert_eq!(case.keyring.proposer(Round(round)), None);
     }
     for height in [6, 8] {
         let proposal = case.proposal(Height(height), ROUND);
-        assert_eq!(case.judge(Message::Proposal(proposal)), "unknown");
+        assert_eq!(case.judge(Message::Proposal(proposal.into())), "unknown");
     }
 }
 
@@ -224,11 +224,11 @@ fn proposals_of_the_next_height_are_of_its_proposers_in_the_first_rounds() {
     let case = case();
     for (round, expected) in [(0, "verified"), (1, "verified"), (2, "unknown")] {
         let proposal = case.proposal_by(&case.keyring.next, HEIGHT.next(), Round(round));
-        assert_eq!(case.judge(Message::Proposal(proposal)), expected);
+        assert_eq!(case.judge(Message::Proposal(proposal.into())), expected);
     }
     let mut moved = case.proposal_by(&case.keyring.next, HEIGHT.next(), Round(0));
     moved.round = Round(1);
-    assert_eq!(case.judge(Message::Proposal(moved)), "bad signature");
+    assert_eq!(case.judge(Message::Proposal(moved.into())), "bad signature");
 }
 
 #[test]
@@ -236,10 +236,10 @@ fn one_wrong_vote_does_not_spoil_its_company() {
     let case = case();
     let set = &case.keyring.current;
     let mut messages: Vec<Message> =
-        (0..4).map(|index| Message::Vote(case.vote(set, index, HEIGHT))).collect();
+        (0..4).map(|index| Message::Vote(case.vote(set, index, HEIGHT).into())).collect();
     messages.push(Message::StatusRequest);
     let Message::Vote(vote) = &mut messages[2] else { panic!("the third message is a vote") };
-    vote.signature.0[0] ^= 1;
+    Arc::make_mut(vote).signature.0[0] ^= 1;
     let mut remembered = Remembered::default();
     for _ in 0..2 {
         // Verdicts are the same when the right ones are remembered.
@@ -250,7 +250,7 @@ fn one_wrong_vote_does_not_spoil_its_company() {
     }
     // What is remembered is the whole claim: the same signature under another vote is not it.
     let Message::Vote(mut vote) = messages.swap_remove(0) else { panic!("it is a vote") };
-    vote.round = Round(4);
+    Arc::make_mut(&mut vote).round = Round(4);
     let verdicts = case.keyring.verify(vec![Message::Vote(vote)], &mut remembered);
     assert_eq!(verdicts, [Verdict::Refused(Offence::BadSignature)]);
 }

@@ -61,7 +61,7 @@ impl Guarded {
                     Err(refusal) => refused(height, round, refusal),
                     Ok(Permission::Instead { block_id, timestamp, signature }) => {
                         let vote = UnsignedVote { block_id, extension: None, ..vote };
-                        Input::SignedVote(vote.signed(timestamp, signature, None))
+                        Input::SignedVote(vote.signed(timestamp, signature, None).into())
                     }
                     Ok(permission) => {
                         let (timestamp, signature) = self.keep(curves, permission, watch)?;
@@ -70,7 +70,7 @@ impl Guarded {
                                 || types::sign_bytes::extension(chain_id, height, round, it);
                             curves.sign(self.key, bytes)
                         });
-                        Input::SignedVote(vote.signed(timestamp, signature, extension))
+                        Input::SignedVote(vote.signed(timestamp, signature, extension).into())
                     }
                 }
             }
@@ -80,7 +80,7 @@ impl Guarded {
                     Err(refusal) => refused(height, round, refusal),
                     Ok(permission) => {
                         let (timestamp, signature) = self.keep(curves, permission, watch)?;
-                        Input::SignedProposal(proposal.signed(timestamp, signature))
+                        Input::SignedProposal(proposal.signed(timestamp, signature).into())
                     }
                 }
             }

@@ -47,7 +47,6 @@ pub struct Life {
 }
 
 /// What becomes of a peer's message.
-#[expect(clippy::large_enum_variant, reason = "nearly all are verified; a box would cost each")]
 pub enum Sorted {
     /// The replica hears it.
     Verified(types::Verified<Message>),

@@ -1,5 +1,7 @@
 //! Messages of the four consensus channels.
 
+use std::sync::Arc;
+
 use tendermint_proto::v0_38::consensus;
 use tendermint_proto::v0_38::libs::bits;
 
@@ -108,7 +110,8 @@ pub fn from_wire(sum: Sum) -> Result<Message, DecodeError> {
         }),
         Sum::NewValidBlock(it) => new_valid_block_from_wire(it),
         Sum::Proposal(it) => {
-            proposal_from_wire(required("proposal", it.proposal)?).map(Message::Proposal)
+            let proposal = proposal_from_wire(required("proposal", it.proposal)?)?;
+            Ok(Message::Proposal(Arc::new(proposal)))
         }
         Sum::ProposalPol(it) => Ok(Message::ProposalPol {
             height: height("proposal_pol.height", it.height)?,
@@ -120,7 +123,7 @@ pub fn from_wire(sum: Sum) -> Result<Message, DecodeError> {
             round: round("block_part.round", it.round)?,
             part: part_from_wire(required("block_part.part", it.part)?)?,
         }),
-        Sum::Vote(it) => vote_from_wire(required("vote", it.vote)?).map(Message::Vote),
+        Sum::Vote(it) => Ok(Message::Vote(Arc::new(vote_from_wire(required("vote", it.vote)?)?))),
         Sum::HasVote(it) => Ok(Message::HasVote {
             height: height("has_vote.height", it.height)?,
             round: round("has_vote.round", it.round)?,
