@@ -280,8 +280,8 @@ impl Deliberation {
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Result<Option<Box<Decided>>, InvalidDecision> {
         self.due |= self.phase == Phase::Pause && self.all_precommitted(turn.config);
         self.collect_decided();
-        let begins = (self.due && !turn.hold) || self.others_began();
-        if self.phase == Phase::Pause && self.target.is_none() && begins {
+        let begins = || (self.due && !turn.hold) || self.others_began();
+        if self.phase == Phase::Pause && self.target.is_none() && begins() {
             self.phase = Phase::Voting;
             let acts = self.rounds.start(Round::FIRST);
             self.carry_out(turn, acts);

@@ -94,10 +94,10 @@ impl Deliberation {
         }
         let proposed = self.proposals.of(round).map(|proposal| proposal.block_id);
         for id in proposed.into_iter().chain(polka.filter(|&id| Some(id) != proposed)) {
-            let Some(block) = self.proposals.block(&id) else { continue };
             if self.verdicts.contains_key(&id) {
                 continue;
             }
+            let Some(block) = self.proposals.block(&id) else { continue };
             let sound = self.state.check_block(block).is_ok();
             if sound {
                 self.sound.insert(id);
