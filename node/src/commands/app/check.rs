@@ -110,7 +110,7 @@ pub fn run(around: &Surroundings, args: &Args) -> Result<()> {
 
 fn conclude(around: &Surroundings, args: &Args, report: &Report) -> Result<()> {
     if let Some(path) = &args.junit {
-        fs::write(path, render::junit(report)).with_context(|| path.display().to_string())?;
+        fs::write(path, render::junit(report)?).with_context(|| path.display().to_string())?;
     }
     if around.json {
         println!("{:#}", render::json(report));

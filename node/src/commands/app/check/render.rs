@@ -1,6 +1,7 @@
 //! A report for machines: as JSON, and as JUnit XML.
 
 use abci::check::{Claim, Finding, Report};
+use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
 /// The report as JSON.
@@ -43,51 +44,29 @@ fn one(claim: Claim, finding: &Finding) -> Value {
 }
 
 /// The report as JUnit XML: what was not reached is skipped.
-pub fn junit(report: &Report) -> String {
-    let (failed, skipped) = (report.failed().len(), report.not_reached().len());
-    let counts = format!(
-        r#"tests="{}" failures="{failed}" errors="0" skipped="{skipped}""#,
-        report.findings.len()
-    );
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    text.push_str(&format!("<testsuites name=\"lockstep app check\" {counts}>\n"));
-    let suite = escaped(&report.application);
-    text.push_str(&format!("  <testsuite name=\"{suite}\" {counts}>\n"));
+pub fn junit(report: &Report) -> Result<String, SerializeError> {
+    let mut suite = TestSuite::new(report.application.as_str());
     for (claim, finding) in &report.findings {
-        let (id, title) = (claim.id(), escaped(claim.title()));
-        text.push_str(&format!("    <testcase classname=\"abci\" name=\"{id}: {title}\">"));
-        match finding {
-            Finding::Passed { .. } => {}
+        let status = match finding {
+            Finding::Passed { .. } => TestCaseStatus::success(),
             Finding::Failed { evidence, .. } => {
-                let said = escaped(&evidence.to_string());
-                text.push_str(&format!("<failure type=\"{id}\" message=\"{said}\"/>"));
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_type(claim.id()).set_message(evidence.to_string());
+                status
             }
             Finding::NotReached { reason } => {
-                text.push_str(&format!("<skipped message=\"{}\"/>", escaped(reason)));
+                let mut status = TestCaseStatus::skipped();
+                status.set_message(reason.as_str());
+                status
             }
-        }
-        text.push_str("</testcase>\n");
+        };
+        let mut case = TestCase::new(format!("{}: {}", claim.id(), claim.title()), status);
+        case.set_classname("abci");
+        suite.add_test_case(case);
     }
-    text.push_str("  </testsuite>\n</testsuites>\n");
-    text
-}
-
-/// A text within an attribute. What XML has no way to say is replaced.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\t' | '\n' | '\r' => escaped.push(' '),
-            control if control < ' ' => escaped.push('\u{fffd}'),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
+    let mut all = quick_junit::Report::new("lockstep app check");
+    all.add_test_suite(suite);
+    all.to_string()
 }
 
 #[cfg(test)]
@@ -110,13 +89,18 @@ mod tests {
 
     #[test]
     fn a_report_in_xml_says_what_failed_and_what_was_skipped() {
-        let text = junit(&report());
-        assert!(text.contains(r#"<testsuite name="app &quot;1&quot;" tests="3" failures="1""#));
-        let failure = "message=\"block 5: key &quot;a&lt;b&quot; &amp; \u{fffd}: x, then y\"/>";
-        assert!(text.contains(failure), "{text}");
-        assert!(text.contains(r#"<skipped message="none"/></testcase>"#), "{text}");
-        assert_eq!(text.matches("<testcase ").count(), 3);
-        assert_eq!(text.matches("</testcase>").count(), 3);
+        let text = junit(&report()).unwrap();
+        let read = quick_junit::Report::deserialize_from_str(&text).unwrap();
+        let suite = &read.test_suites[0];
+        assert_eq!(suite.name.as_str(), r#"app "1""#);
+        assert_eq!((suite.tests, suite.failures, suite.skipped), (3, 1, 1));
+        let messages = suite.test_cases.iter().map(|it| match &it.status {
+            TestCaseStatus::Success { .. } => None,
+            TestCaseStatus::NonSuccess { message, .. }
+            | TestCaseStatus::Skipped { message, .. } => message.as_ref().map(|it| it.as_str()),
+        });
+        let messages: Vec<Option<&str>> = messages.collect();
+        assert_eq!(messages, [None, Some(r#"block 5: key "a<b" & : x, then y"#), Some("none")]);
     }
 
     #[test]
