@@ -77,12 +77,14 @@ pub struct Admission<A, H> {
     /// Held for reading while the application is asked and until the pool has its answer, for
     /// writing while it commits.
     quiet: std::sync::RwLock<()>,
-    /// Held by whoever asks again about what a block left behind, until all have been.
+    /// Held by whoever asks again about what a block left behind: one after the other, in order.
     rechecking: std::sync::Mutex<()>,
     application: A,
     store: Store,
     /// The last decided height.
     height: AtomicU64,
+    /// How many blocks were decided since the start.
+    blocks: AtomicU64,
     peers: std::sync::Mutex<Vec<PeerId>>,
     herald: H,
 }
@@ -102,6 +104,7 @@ where
             application,
             store,
             height: AtomicU64::new(0),
+            blocks: AtomicU64::new(0),
             peers: std::sync::Mutex::new(vec![]),
             herald,
         }
@@ -143,11 +146,11 @@ where
     /// application may count on the order, such as by the numbers of an account's transactions.
     fn asking_in_turn(&self) -> RwLockReadGuard<'_, ()> {
         // Before it waits for its turn, so that those behind each other wait together.
-        let begun = self.height.load(Ordering::Relaxed);
+        let begun = self.blocks.load(Ordering::Relaxed);
         let _turn = self.rechecking.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let asking = self.asking();
-            let blocks = self.height.load(Ordering::Relaxed).saturating_sub(begun);
+            let blocks = self.blocks.load(Ordering::Relaxed) - begun;
             if BLOCKS_WAITED_MAX <= blocks || !self.pool().rechecks_pending() {
                 return asking;
             }
@@ -278,6 +281,7 @@ where
         let quiet = self.quiet.write().unwrap_or_else(PoisonError::into_inner);
         let committed = application.commit()?;
         self.height.store(height.0, Ordering::Relaxed);
+        self.blocks.fetch_add(1, Ordering::Relaxed);
         self.pool().update(height, &block.txs, succeeded);
         drop(quiet);
         self.announce();

@@ -71,9 +71,12 @@ fn tx(number: u8) -> Tx {
     Tx::from(vec![number])
 }
 
+/// Where a node has come to that was started again.
+const FIRST: u64 = 1001;
+
 /// The block of a height, with one transaction.
 fn block(height: u64) -> (Block, BlockOutcome) {
-    let number = u8::try_from(height - 1).unwrap();
+    let number = u8::try_from(height - FIRST).unwrap();
     let mut block =
         first_state().make_block(vec![tx(number)], None, vec![], key().public_key().address());
     block.header.height = Height(height);
@@ -94,10 +97,10 @@ fn a_new_transaction_is_asked_about_after_those_that_a_block_left_behind() {
     for number in 0..5 {
         assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
     }
-    for height in 1..=3 {
+    for height in FIRST..FIRST + 3 {
         let (block, outcome) = block(height);
         admission.commit(&*application, &block, &outcome).unwrap();
-        let next = u8::try_from(height).unwrap() + 4;
+        let next = u8::try_from(height - FIRST).unwrap() + 5;
         let result = admission.submit(tx(next), Source::Local).unwrap();
         assert_eq!(result.code, 0, "{next} follows those that wait");
         assert_eq!(admission.pool().len(), 5);
@@ -126,10 +129,80 @@ fn a_block_in_the_midst_of_a_recheck_begins_it_anew() {
             admission.commit(&*application, &block, &outcome).unwrap();
             !waits
         };
-        let lost: Vec<u64> = (1..=251).filter(is_lost).collect();
+        let lost: Vec<u64> = (FIRST..=FIRST + 250).filter(is_lost).collect();
         recheckers.into_iter().for_each(|it| it.join().unwrap());
         assert_eq!(lost, [] as [u64; 0]);
     });
+}
+
+/// Commits once somebody submits a transaction meanwhile.
+#[derive(Default)]
+struct Overtaken {
+    counting: Counting,
+    commits: AtomicBool,
+    submitting: AtomicBool,
+}
+
+impl Application for Overtaken {
+    fn info(&self, request: &InfoRequest) -> Result<InfoResponse, ApplicationError> {
+        self.counting.info(request)
+    }
+
+    fn init_chain(
+        &self,
+        request: &InitChainRequest,
+    ) -> Result<InitChainResponse, ApplicationError> {
+        self.counting.init_chain(request)
+    }
+
+    fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
+        self.counting.check_tx(request)
+    }
+
+    fn query(&self, request: &QueryRequest) -> Result<QueryResponse, ApplicationError> {
+        self.counting.query(request)
+    }
+
+    fn finalize_block(&self, block: &BlockRequest) -> Result<BlockOutcome, ApplicationError> {
+        self.counting.finalize_block(block)
+    }
+
+    fn commit(&self) -> Result<CommitResponse, ApplicationError> {
+        self.commits.store(true, Ordering::Release);
+        while !self.submitting.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        // By now it waits for us, or is about to.
+        (0..1000).for_each(|_| std::thread::yield_now());
+        self.counting.commit()
+    }
+}
+
+/// The first height of a node is far from 0, and whoever waited while its first block was committed
+/// was taken to have waited for so many blocks.
+#[test]
+fn the_first_block_is_one_block() {
+    let overtaken = Arc::new(Overtaken::default());
+    let application: Arc<dyn Application> = Arc::clone(&overtaken) as Arc<dyn Application>;
+    let pool = Mempool::new(mempool::Config::default());
+    let (_, store) = disk();
+    let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    for number in 0..5 {
+        assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
+    }
+    let code = std::thread::scope(|scope| {
+        let submitter = scope.spawn(|| {
+            while !overtaken.commits.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            overtaken.submitting.store(true, Ordering::Release);
+            admission.submit(tx(5), Source::Local).unwrap().code
+        });
+        let (block, outcome) = block(FIRST);
+        admission.commit(&*application, &block, &outcome).unwrap();
+        submitter.join().unwrap()
+    });
+    assert_eq!(code, 0);
 }
 
 /// Takes its time when it is asked again, and counts how often it is.
@@ -182,7 +255,7 @@ fn nobody_waits_for_rechecks_that_never_end() {
     for number in 0..=254 {
         admission.submit(tx(number), Source::Local).unwrap();
     }
-    let (mut empty, _) = block(1);
+    let (mut empty, _) = block(FIRST);
     empty.txs.clear();
     let commit = |height| {
         let mut block = empty.clone();
