@@ -28,10 +28,8 @@ pub enum Work {
     Received(PeerId, Vec<Tx>),
     /// A client sent one, and does not wait for the answer.
     Submitted(Tx),
-    /// There may be something to gossip or to recheck.
+    /// There may be something to gossip or to recheck, or the node stops.
     Wake,
-    /// The node stops.
-    Stop,
 }
 
 /// Wakes the admission thread, and tells the replica of transactions that it waits for.
@@ -39,13 +37,15 @@ pub struct Bell {
     work: SyncSender<Work>,
     /// Whether the admission thread was woken since it last began to gossip.
     woken: AtomicBool,
+    stopping: AtomicBool,
     replica: SyncSender<Event>,
 }
 
 impl Bell {
     /// Rings at these two.
     pub fn new(work: SyncSender<Work>, replica: SyncSender<Event>) -> Self {
-        Self { work, woken: AtomicBool::new(false), replica }
+        let (woken, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { work, woken, stopping, replica }
     }
 }
 
@@ -154,14 +154,18 @@ impl Admission {
         self.rules.herald()
     }
 
-    /// The admission thread: takes peers' transactions, gossips, rechecks. Ends with `Work::Stop`.
+    fn is_stopping(&self) -> bool {
+        self.bell().stopping.load(Ordering::Acquire)
+    }
+
+    /// The admission thread: takes peers' transactions, gossips, rechecks. Ends when it is stopped.
     pub fn run(&self, work: &Receiver<Work>) {
         let relayed = self.relay.as_ref().map(|it| it.config().reap_interval);
         let pause = relayed.unwrap_or(GOSSIP_PAUSE);
         let mut gossiped = Instant::now();
         // An application that keeps transactions is asked whether anybody wakes us or not.
         let mut waiting = relayed.is_some();
-        loop {
+        while !self.is_stopping() {
             let next = if waiting {
                 work.recv_timeout(pause.saturating_sub(gossiped.elapsed()))
             } else {
@@ -169,11 +173,12 @@ impl Admission {
             };
             match next {
                 Ok(Work::Received(peer, txs)) => {
-                    txs.into_iter().for_each(|tx| self.admit(tx, Source::Peer(peer)));
+                    let wanted = txs.into_iter().take_while(|_| !self.is_stopping());
+                    wanted.for_each(|tx| self.admit(tx, Source::Peer(peer)));
                 }
                 Ok(Work::Submitted(tx)) => self.admit(tx, Source::Local),
                 Ok(Work::Wake) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Work::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             waiting = true;
             if pause <= gossiped.elapsed() {
@@ -226,8 +231,10 @@ impl Admission {
         }
     }
 
-    /// Ends the admission thread.
+    /// Ends the admission thread. What waits for it is as lost as it would be a moment later.
     pub fn stop(&self) {
-        drop(self.bell().work.send(Work::Stop));
+        self.bell().stopping.store(true, Ordering::Release);
+        // A full queue means that the thread is about to look anyway.
+        drop(self.bell().work.try_send(Work::Wake));
     }
 }

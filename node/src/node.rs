@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use abci::{Connections, Timings};
 use anyhow::{Context, Result, anyhow};
@@ -72,8 +72,10 @@ pub fn run(options: &Options) -> Result<()> {
     let outcome = network.block_on(live(options, prepared, &rpc));
     // Whoever still reads for a client or a peer holds the store: RocksDB must be closed before the
     // process ends, or it aborts it.
-    rpc.shutdown_timeout(LAST_READS_TIME_MAX);
-    network.shutdown_timeout(LAST_READS_TIME_MAX);
+    let until = Instant::now() + LAST_READS_TIME_MAX;
+    for runtime in [rpc, network] {
+        runtime.shutdown_timeout(until.saturating_duration_since(Instant::now()));
+    }
     outcome
 }
 
@@ -218,8 +220,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
     tracing::info!("stopping");
     let all = async {
         drop(metrics_server);
-        rpc.stop().await;
-        network.shutdown().await;
+        tokio::join!(rpc.stop(), network.shutdown());
         stopping.tell();
         // Each thread says that it has ended; the channel closes behind the last.
         while endings.recv().await.is_some() {}

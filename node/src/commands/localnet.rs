@@ -25,7 +25,7 @@ const VALIDATORS: u16 = 4;
 /// The first node's port for peers in a new network.
 const BASE_PORT: u16 = 26656;
 /// How long a stopping node may take before it is killed.
-const STOP_WITHIN: Duration = Duration::from_secs(2);
+const STOP_WITHIN: Duration = Duration::from_secs(4);
 
 /// Arguments of `lockstep localnet`.
 #[derive(Debug, clap::Args)]
