@@ -127,7 +127,7 @@ pub struct Gossip {
     /// Whether it was still the same at the last slow tick.
     idle: bool,
     /// The valid or decided block that peers were told of.
-    told_block: Option<(Height, Round, PartSetHeader, bool)>,
+    told_block: Option<(Height, Round, PartSetHeader, (bool, bool))>,
     /// The block of which we last said that parts are missing.
     lacked: Option<PartSetHeader>,
     /// The round of our own proposal that went to all.

@@ -84,7 +84,8 @@ impl Gossip {
     pub(super) fn announce_block(&mut self, view: &View<'_>, outputs: &mut Vec<Output>) {
         self.say_what_came(view, outputs);
         let Some(parts) = view.valid_parts() else { return };
-        let told = (view.height, view.round, parts.header(), view.decided.is_some());
+        let standing = (view.decided.is_some(), parts.is_complete());
+        let told = (view.height, view.round, parts.header(), standing);
         let complete_and_known = parts.is_complete() && view.step == WireStep::Commit;
         if self.told_block == Some(told) || complete_and_known {
             return;
