@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// Votes by round.
     pub votes: Vec<RoundVotes>,
     /// Precommits for the last block, as far as seen.
-    pub last_commit: Vec<Option<Vote>>,
+    pub last_commit: Vec<Option<Arc<Vote>>>,
     /// Whether blocks are being fetched from peers who are ahead.
     pub catching_up: bool,
     /// What is known of each peer.
@@ -50,9 +50,9 @@ pub struct RoundVotes {
     /// Which round.
     pub round: Round,
     /// First votes.
-    pub prevotes: Vec<Option<Vote>>,
+    pub prevotes: Vec<Option<Arc<Vote>>>,
     /// Second votes.
-    pub precommits: Vec<Option<Vote>>,
+    pub precommits: Vec<Option<Arc<Vote>>>,
 }
 
 /// What is known of a peer.

@@ -229,7 +229,7 @@ pub struct RoundState {
     /// Votes by round.
     pub votes: Vec<RoundVotes>,
     /// Precommits for the last block, as far as seen.
-    pub last_commit: Vec<Option<Vote>>,
+    pub last_commit: Vec<Option<Arc<Vote>>>,
     /// What is known of each peer.
     pub peers: Vec<PeerRoundState>,
 }
@@ -240,9 +240,9 @@ pub struct RoundVotes {
     /// Which round.
     pub round: Round,
     /// First votes.
-    pub prevotes: Vec<Option<Vote>>,
+    pub prevotes: Vec<Option<Arc<Vote>>>,
     /// Second votes.
-    pub precommits: Vec<Option<Vote>>,
+    pub precommits: Vec<Option<Arc<Vote>>>,
 }
 
 /// What is known of a peer's place in consensus.

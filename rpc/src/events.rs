@@ -70,7 +70,7 @@ pub enum RoundEvent {
     /// The votes did not come in time.
     TimeoutWait,
     /// A vote was counted.
-    Vote(Box<Vote>),
+    Vote(Arc<Vote>),
 }
 
 impl RoundEvent {

@@ -231,9 +231,6 @@ impl Keyring {
         message: &Message,
         mut right: impl FnMut(&PublicKey, &Signature) -> bool,
     ) -> Look {
-        if signed(message).next().is_none() {
-            return Look::Right;
-        }
         match self.signer(message, &mut BTreeMap::new()) {
             Err(Doubt::Unknown) => Look::Unknown,
             Err(Doubt::Refused(offence)) => Look::Refused(offence),

@@ -1,10 +1,9 @@
 //! A picture of the replica for RPC.
 
-use types::{Vote, VoteKind};
+use types::VoteKind;
 
 use super::Replica;
 use crate::snapshot::{RoundVotes, Snapshot};
-use crate::tally::Tally;
 
 impl Replica {
     /// What the RPC shows: a picture of rounds, votes, locks and peers, cheap enough to be taken
@@ -29,7 +28,7 @@ impl Replica {
             locked: rounds.locked().map(|lock| (lock.round, lock.block_id)),
             valid: rounds.valid().map(|lock| (lock.round, lock.block_id)),
             votes: self.round_votes(),
-            last_commit: current.last_commit().map_or(Vec::new(), votes_of),
+            last_commit: current.last_commit().map_or(Vec::new(), |it| it.votes().to_vec()),
             catching_up: self.catch_up.is_active(),
             peers: self.gossip.snapshot(|peer| self.catch_up.range(peer)),
         }
@@ -38,7 +37,10 @@ impl Replica {
     fn round_votes(&self) -> Vec<RoundVotes> {
         let votes = self.current.votes();
         let count = votes.validators().count();
-        let of = |round, kind| votes.tally(round, kind).map_or_else(|| vec![None; count], votes_of);
+        let of = |round, kind| {
+            let tally = votes.tally(round, kind);
+            tally.map_or_else(|| vec![None; count], |it| it.votes().to_vec())
+        };
         let picture = |round| RoundVotes {
             round,
             prevotes: of(round, VoteKind::Prevote),
@@ -46,8 +48,4 @@ impl Replica {
         };
         votes.rounds().map(picture).collect()
     }
-}
-
-fn votes_of(tally: &Tally) -> Vec<Option<Vote>> {
-    tally.votes().iter().map(|vote| vote.as_deref().cloned()).collect()
 }

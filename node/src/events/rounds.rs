@@ -1,5 +1,7 @@
 //! What subscribers are told of consensus: the replica's announcements in the reference's words.
 
+use std::sync::Arc;
+
 use consensus::Announcement;
 use consensus::input::Wait;
 use rpc::events::{RoundEvent, RoundNews};
@@ -55,11 +57,7 @@ impl Rounds {
                 vec![self.here(timeout.height, timeout.round, what)]
             }
             Announcement::Vote(vote) => {
-                vec![self.here(
-                    vote.height,
-                    vote.round,
-                    RoundEvent::Vote(Box::new((**vote).clone())),
-                )]
+                vec![self.here(vote.height, vote.round, RoundEvent::Vote(Arc::clone(vote)))]
             }
             Announcement::Polka { block_id: None, .. }
             | Announcement::Decided { .. }

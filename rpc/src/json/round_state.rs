@@ -1,5 +1,7 @@
 //! Where consensus stands, as JSON. spec: `consensus/types/{round_state,height_vote_set}.go`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use types::message::WireStep;
 use types::{BitArray, BlockId, Round, ValidatorSet, Vote, VoteKind, VotingPower};
@@ -121,7 +123,7 @@ fn votes(state: &RoundState) -> Value {
 }
 
 /// Who has voted, and how much of the power that is: `BA{4:xx_x} 30/40 = 0.75`.
-fn bit_array_text(votes: &[Option<Vote>], validators: &ValidatorSet) -> String {
+fn bit_array_text(votes: &[Option<Arc<Vote>>], validators: &ValidatorSet) -> String {
     let mut have = BitArray::new(votes.len());
     let mut power = VotingPower::ZERO;
     for (index, vote) in votes.iter().enumerate().filter_map(|(i, it)| Some((i, it.as_ref()?))) {
@@ -137,7 +139,7 @@ fn bit_array_text(votes: &[Option<Vote>], validators: &ValidatorSet) -> String {
 }
 
 /// One vote in a line, as the reference prints it; `nil-Vote` if there is none.
-fn vote_text(vote: &Option<Vote>) -> Value {
+fn vote_text(vote: &Option<Arc<Vote>>) -> Value {
     let Some(vote) = vote else { return Value::String("nil-Vote".to_owned()) };
     let (kind, name) = match vote.kind {
         VoteKind::Prevote => ("SIGNED_MSG_TYPE_PREVOTE", "Prevote"),

@@ -373,7 +373,8 @@ fn round_state(chain: &Chain) -> RoundState {
     let height = chain.state.next_height();
     let time = chain.state.last_block_time;
     let mut prevotes = vec![None; validators.count()];
-    prevotes[1] = Some(chain.vote(VoteKind::Prevote, height, None, ValidatorIndex(1), time));
+    let vote = chain.vote(VoteKind::Prevote, height, None, ValidatorIndex(1), time);
+    prevotes[1] = Some(Arc::new(vote));
     let votes =
         RoundVotes { round: Round::FIRST, precommits: vec![None; validators.count()], prevotes };
     RoundState {
