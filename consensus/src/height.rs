@@ -265,6 +265,7 @@ impl Deliberation {
 
     /// Begins the pause before round 0; it lasts until `since` + `timeout_commit`.
     pub fn pause(&mut self, turn: &mut Turn<'_>, since: Time) {
+        self.announce_step(turn);
         let left = turn.config.commit.saturating_sub(turn.now.since(since));
         self.due = left.is_zero() || self.all_precommitted(turn.config);
         if !self.due {
@@ -372,6 +373,7 @@ impl Deliberation {
         let parts = self.proposals.parts(&id).expect("a whole block has its parts");
         let parts = Arc::new(parts.clone());
         self.close(round, id);
+        self.announce_step(turn);
         let (height, block_id, caught_up) = (self.height, id, false);
         let decided = Announcement::Decided { height, round, block_id, caught_up };
         turn.outputs.push(Output::Announce(decided));

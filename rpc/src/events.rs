@@ -156,7 +156,9 @@ impl Topic {
 fn round_shape(news: &RoundNews, proposer: ValidatorIndex) -> serde_json::Value {
     let place = (news.height, news.round, news.step);
     match &news.what {
-        RoundEvent::NewRound(address) => shape::new_round(place, address, proposer),
+        RoundEvent::NewRound(address) => {
+            shape::new_round(news.height, news.round, address, proposer)
+        }
         RoundEvent::CompleteProposal(id) => shape::complete_proposal(place, id),
         RoundEvent::Vote(vote) => shape::vote(vote),
         RoundEvent::NewRoundStep

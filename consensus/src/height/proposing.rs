@@ -49,6 +49,7 @@ impl Deliberation {
         for part in parts.into_iter().flatten() {
             turn.outputs.push(Output::Record(Record::Part { height, round, part }));
         }
+        self.announce_complete(turn, round);
         turn.outputs.push(Output::Persist);
     }
 

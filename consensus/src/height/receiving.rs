@@ -207,7 +207,7 @@ impl Deliberation {
         }
     }
 
-    fn announce_complete(&self, turn: &mut Turn<'_>, round: Round) {
+    pub(super) fn announce_complete(&self, turn: &mut Turn<'_>, round: Round) {
         let Some(proposal) = self.proposals.of(round) else { return };
         let block_id = proposal.block_id;
         if self.block(&block_id).is_some() {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{
-    Config, Input, Judgement, Output, Question, Recipients, Record, Replica, SignRequest, Start,
-    StoredBlock, Timeout,
+    Announcement, Config, Input, Judgement, Output, Question, Recipients, Record, Replica,
+    SignRequest, Start, StoredBlock, Timeout,
 };
 use types::{
     Block, BlockId, BlockOutcome, ChainId, ChainState, ConsensusParams, Genesis, Hash, Height,
@@ -89,6 +89,8 @@ pub struct World {
     last_arrival: BTreeMap<(usize, usize), Time>,
     /// How many messages of each kind were sent, each link counted.
     pub said: BTreeMap<&'static str, usize>,
+    /// What the first replica has announced.
+    pub announced: Vec<Announcement>,
     /// Whether messages were ever late or lost: then an answer may seem not to come.
     rough: bool,
     /// Whether any message ever arrived twice: then an answer may seem unasked.
@@ -147,6 +149,7 @@ impl World {
             sent: 0,
             last_arrival: BTreeMap::new(),
             said: BTreeMap::new(),
+            announced: Vec::new(),
             rough: false,
             doubled: false,
             doomed: None,
@@ -341,6 +344,7 @@ impl World {
             Output::KeepEvidence(evidence) => {
                 self.caught.insert(evidence.hash());
             }
+            Output::Announce(it) if number == 0 => self.announced.push(it),
             Output::DropEvidence(_) | Output::Rekey(_) | Output::Announce(_) => {}
             Output::AwaitTxs { height } => return Some(Input::TxsAvailable { height }),
             Output::Ask(Question::VerifyExtension { vote, .. }) => {

@@ -74,13 +74,9 @@ pub fn round_state(height: Height, round: Round, step: WireStep) -> Value {
     typed("RoundState", at(height, round, step))
 }
 
-/// A round, and whose turn it is.
-pub fn new_round(
-    (height, round, step): (Height, Round, WireStep),
-    proposer: &Address,
-    index: ValidatorIndex,
-) -> Value {
-    let mut shape = at(height, round, step);
+/// A round, and whose turn it is. spec: told before any step of it is taken.
+pub fn new_round(height: Height, round: Round, proposer: &Address, index: ValidatorIndex) -> Value {
+    let mut shape = at(height, round, WireStep::NewRound);
     shape["proposer"] = json!({"address": proposer.to_string(), "index": index.0});
     typed("NewRound", shape)
 }
