@@ -7,9 +7,9 @@ use crate::routes::{Call, Offer, PAGES, Route};
 
 mod pages;
 
-/// The largest id that the document promises to take however it is written. Ids are 64 bits, but of
-/// one with more digits and a decimal point (`2251799813685247.0`) the last bits may be misread.
-const ID_MAX: i64 = 1 << 49;
+/// The largest id that the document promises to take however it is written: ids are 64 bits, but
+/// with a decimal point (`9007199254740993.0`) no reader of JSON tells larger ones apart.
+const ID_MAX: i64 = 1 << 53;
 
 /// The document. What needs a websocket has no place in it.
 pub fn document(version: &str, offer: Offer) -> Value {
