@@ -168,3 +168,29 @@ fn bodies_of_two_lengths_are_refused() {
     let answer = send(served.address, "POST / HTTP/1.1\r\ncontent-length: 900000000", b"{}");
     assert_eq!(answer.status, 408);
 }
+
+/// Quotes in request lines are escaped on the way in, which makes them longer. In a body that would
+/// make its end the beginning of another request.
+#[test]
+fn bodies_are_never_taken_for_request_lines() {
+    let served = Served::plain();
+    let smuggled = "GET /health?\"\"\"\"\" HTTP/1.1\r\nhost: t\r\n\r\n";
+    let length = smuggled.len();
+    let chunks = format!("{length:x}\r\n{smuggled}\r\n0\r\n\r\n");
+    for (line, headers, body) in [
+        ("GET /status", format!("content-length: {length}"), smuggled),
+        ("POST /status", format!("content-length: {length}\r\ncontent-length: {length}"), smuggled),
+        ("POST /", format!("content-length: {length}"), smuggled),
+        ("POST /", "transfer-encoding: chunked".to_owned(), &chunks),
+        ("GET /status", "transfer-encoding: chunked".to_owned(), &chunks),
+    ] {
+        let mut stream = connect(served.address);
+        let first = format!("{line} HTTP/1.1\r\nhost: t\r\n{headers}\r\n\r\n{body}");
+        let last = "GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n";
+        stream.write_all(format!("{first}{last}").as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert_eq!(text.matches("HTTP/1.1 ").count(), 2, "{line} {headers}: {text}");
+        assert!(text.ends_with(r#""result":{}}"#), "{line} {headers}: {text}");
+    }
+}

@@ -31,6 +31,47 @@ fn uris_carry_arguments_in_the_references_ways() {
     assert_eq!(posted.status, 200);
 }
 
+/// As people type them at a shell. The reference's library takes them as they are.
+#[test]
+fn what_should_have_been_escaped_in_a_uri_is_taken_as_it_is() {
+    let served = Served::plain();
+    for (raw, escaped) in [
+        ("tx_search?query=\"tx.height>11\"", "tx_search?query=%22tx.height%3E11%22"),
+        ("tx_search?query=\"tx.height<2\"", "tx_search?query=%22tx.height%3C2%22"),
+        ("abci_query?data=\"{`|^#é}\"", "abci_query?data=%22%7B%60%7C%5E%23%C3%A9%7D%22"),
+    ] {
+        for method in ["GET", "POST"] {
+            let asked = |path| {
+                let head = format!("{method} /{path} HTTP/1.1\r\ncontent-length: 0");
+                send(served.address, &head, b"")
+            };
+            let answer = asked(raw);
+            assert_eq!(answer.status, 200, "{method} {raw}: {}", answer.body);
+            assert_eq!(answer.body, asked(escaped).body, "{method} {raw}");
+        }
+        let head = send(served.address, &format!("HEAD /{raw} HTTP/1.1"), b"");
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{raw}");
+    }
+}
+
+/// A connection is kept, and what stood in a body says nothing of the next request's line.
+#[test]
+fn quotes_are_taken_behind_a_body_as_well() {
+    use std::io::{Read, Write};
+
+    let served = Served::plain();
+    let body = r#"{"id":1,"method":"abci_query","params":{"data":"","path":"GET <\"> "}}"#;
+    let post = format!("POST / HTTP/1.1\r\nhost: t\r\ncontent-length: {}\r\n\r\n", body.len());
+    let get = "GET /block?height=\"3\" HTTP/1.1\r\nhost: t\r\n";
+    let mut stream = connect(served.address);
+    let requests = format!("{post}{body}{get}\r\n").repeat(2);
+    stream.write_all(format!("{requests}{get}connection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert_eq!(text.matches("HTTP/1.1 200").count(), 5, "{text}");
+    assert_eq!(text.matches("\"height\":\"3\"").count(), 3, "{text}");
+}
+
 #[test]
 fn errors_of_a_uri_are_failures_of_http() {
     let served = Served::plain();
