@@ -12,11 +12,8 @@ pub fn broadcast_evidence(backend: &Backend, arguments: &Arguments) -> Answer {
     let Some(given) = arguments.json("evidence") else {
         return Err(RpcError::internal("no evidence was provided"));
     };
-    let evidence = evidence::read(given).map_err(|problem| {
-        RpcError::invalid_params(format!(
-            "error converting json params to arguments: evidence: {problem}"
-        ))
-    })?;
+    let evidence =
+        evidence::read(given).map_err(|problem| arguments.wrong(format!("evidence: {problem}")))?;
     let hash = evidence.hash();
     backend
         .node

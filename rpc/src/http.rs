@@ -7,7 +7,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{DefaultBodyLimit, Extension, FromRef, Path, RawQuery, Request, State};
+use axum::extract::{
+    DefaultBodyLimit, Extension, FromRef, FromRequest, Path, RawQuery, Request, State,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{Html, IntoResponse, Json, Response};
@@ -31,6 +33,8 @@ use crate::{explorer, openapi, stream};
 const SERVER_TIME: HeaderName = HeaderName::from_static("x-server-time");
 /// Longest query of a URI in bytes.
 const QUERY_BYTES_MAX: usize = 1024 * 1024;
+/// The content type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What handlers need.
 #[derive(Clone, FromRef)]
@@ -139,13 +143,15 @@ async fn call(
     match body {
         Ok(body) if body.is_empty() => list(State(offer), headers).await,
         Ok(body) => respond(dispatcher.body(&body, &place.client).await),
-        // The reference says 400 to a body of any size; 413 tells the client what to change.
-        Err(rejection) => {
-            let reason = format!("error reading request body: {}", rejection.body_text());
-            let response = crate::dispatch::Response::to_nobody(RpcError::invalid_request(reason));
-            (rejection.status(), Json(response)).into_response()
-        }
+        Err(rejection) => unread(&rejection),
     }
+}
+
+/// The reference says 400 to a body of any size; 413 tells the client what to change.
+fn unread(rejection: &BytesRejection) -> Response {
+    let reason = format!("error reading request body: {}", rejection.body_text());
+    let response = crate::dispatch::Response::to_nobody(RpcError::invalid_request(reason));
+    (rejection.status(), Json(response)).into_response()
 }
 
 /// `/v1/openapi.json`: the API for machines.
@@ -172,12 +178,13 @@ async fn websocket(
         })
 }
 
-/// `/method?arguments`, by GET or POST.
+/// `/method?arguments`, by GET or POST, whose arguments may also be a form.
 async fn uri(
     State(dispatcher): State<Dispatcher>,
     State(offer): State<Offer>,
     Path(method): Path<String>,
     RawQuery(query): RawQuery,
+    request: Request,
 ) -> Response {
     let Some(route) = offer.find(&method) else { return not_found().await };
     if matches!(route.call, Call::Listening(_)) {
@@ -189,13 +196,28 @@ async fn uri(
     if QUERY_BYTES_MAX < query.len() {
         return (StatusCode::URI_TOO_LONG, "the query is too long\n").into_response();
     }
-    match serde_urlencoded::from_str::<Vec<(String, String)>>(&query) {
+    let form = match form_of(request).await {
+        Ok(form) => form,
+        Err(rejection) => return unread(&rejection),
+    };
+    let pairs = [query.as_bytes(), b"&", &form].concat();
+    match serde_urlencoded::from_bytes::<Vec<(String, String)>>(&pairs) {
         Ok(pairs) => respond(dispatcher.uri(route, &pairs).await),
         Err(error) => {
             let answer = Err(RpcError::invalid_params(error));
             respond(Reply::failure(crate::dispatch::Response::to_uri(answer)))
         }
     }
+}
+
+/// The body of a form; empty if it is none. spec: Go's `http.Request.ParseForm`.
+async fn form_of(request: Request) -> Result<Bytes, BytesRejection> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default();
+    if request.method() != Method::POST || !kind.trim().eq_ignore_ascii_case(FORM) {
+        return Ok(Bytes::new());
+    }
+    Bytes::from_request(request, &()).await
 }
 
 /// Errors of a method are answers to a body, and failures of a call by URI: see [`Reply::failed`].

@@ -1,6 +1,8 @@
 //! Parameters as clients write them: JSON objects, JSON arrays, or the query of a URI, which has
 //! rules of its own. spec: `rpc/jsonrpc/server/http_uri_handler.go`, inventory §2.2.
 
+use std::fmt::Display;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -65,6 +67,15 @@ enum Argument {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
     given: Vec<(&'static str, Argument)>,
+    way: Way,
+}
+
+/// How arguments came, which errors say in the reference's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Way {
+    #[default]
+    Json,
+    Uri,
 }
 
 impl Arguments {
@@ -84,10 +95,9 @@ impl Arguments {
             Some(Value::Array(array)) => {
                 if params.len() != array.len() {
                     let (expected, names) = (params.len(), names(params));
-                    return Err(wrong(format!(
-                        "expected {expected} parameters ([{names}]), got {}",
-                        array.len()
-                    )));
+                    let problem =
+                        format!("expected {expected} parameters ([{names}]), got {}", array.len());
+                    return Err(arguments.wrong(problem));
                 }
                 for (param, value) in params.iter().zip(array) {
                     arguments.take(*param, Some(value))?;
@@ -95,33 +105,43 @@ impl Arguments {
             }
             Some(_) => {
                 let problem = "unknown type for JSON params. Expected map or array";
-                return Err(wrong(problem.to_owned()));
+                return Err(arguments.wrong(problem));
             }
         }
         Ok(arguments)
     }
 
-    /// Reads the query of a URI, already cut into percent-decoded pairs. Unknown names are ignored,
-    /// as the reference does.
+    /// Reads the query of a URI, already cut into percent-decoded pairs; behind them may be those of
+    /// a form. Of a name the first counts that is not empty. Unknown ones are ignored, as the
+    /// reference does.
     ///
     /// # Errors
     /// If one is not of its kind.
     pub fn from_query(params: &[Param], pairs: &[(String, String)]) -> Result<Self, RpcError> {
-        let mut arguments = Self::default();
+        let mut arguments = Self { given: Vec::new(), way: Way::Uri };
         for param in params {
-            let pair = pairs.iter().find(|(name, _)| name == param.name);
-            let Some((_, text)) = pair.filter(|(_, text)| !text.is_empty()) else { continue };
+            let is_it = |(name, text): &&(String, String)| name == param.name && !text.is_empty();
+            let Some((_, text)) = pairs.iter().find(is_it) else { continue };
             let argument = from_uri(param.kind, text)
-                .map_err(|problem| wrong_in_uri(format!("{}: {problem}", param.name)))?;
+                .map_err(|problem| arguments.wrong(format!("{}: {problem}", param.name)))?;
             arguments.given.push((param.name, argument));
         }
         Ok(arguments)
     }
 
+    /// What is answered if one of them, or all together, cannot be what was meant.
+    pub fn wrong(&self, problem: impl Display) -> RpcError {
+        let way = match self.way {
+            Way::Json => "json",
+            Way::Uri => "http",
+        };
+        RpcError::invalid_params(format!("error converting {way} params to arguments: {problem}"))
+    }
+
     fn take(&mut self, param: Param, value: Option<&Value>) -> Result<(), RpcError> {
         let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(()) };
         let argument = from_value(param.kind, value)
-            .map_err(|problem| wrong(format!("{}: {problem}", param.name)))?;
+            .map_err(|problem| self.wrong(format!("{}: {problem}", param.name)))?;
         self.given.push((param.name, argument));
         Ok(())
     }
@@ -200,7 +220,7 @@ impl Arguments {
     /// If it is missing.
     pub fn tx(&self) -> Result<Bytes, RpcError> {
         if self.find("tx").is_none() {
-            return Err(wrong("tx: missing".to_owned()));
+            return Err(self.wrong("tx: missing"));
         }
         Ok(self.bytes("tx"))
     }
@@ -209,14 +229,6 @@ impl Arguments {
     pub fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
-}
-
-fn wrong(problem: String) -> RpcError {
-    RpcError::invalid_params(format!("error converting json params to arguments: {problem}"))
-}
-
-fn wrong_in_uri(problem: String) -> RpcError {
-    RpcError::invalid_params(format!("error converting http params to arguments: {problem}"))
 }
 
 fn names(params: &[Param]) -> String {
@@ -344,10 +356,8 @@ mod tests {
         let object = Arguments::from_json(&PARAMS, Some(&object)).unwrap();
         assert_eq!(object, Arguments::from_json(&PARAMS, Some(&array)).unwrap());
         for tx in ["\"a=b\"", "0x613d62"] {
-            assert_eq!(
-                object,
-                query(&[("tx", tx), ("height", "\"7\""), ("prove", "true")]).unwrap()
-            );
+            let pairs = [("tx", tx), ("height", ""), ("height", "\"7\""), ("prove", "true")];
+            assert_eq!(object.given, query(&pairs).unwrap().given);
         }
         assert_eq!(object.bytes("tx"), "a=b");
         assert_eq!(object.height().unwrap(), Some(Height(7)));

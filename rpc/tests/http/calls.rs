@@ -73,10 +73,54 @@ fn quotes_are_taken_behind_a_body_as_well() {
 }
 
 #[test]
+fn a_form_carries_arguments_behind_those_of_the_uri() {
+    let served = Served::plain();
+    let form = "application/x-www-form-urlencoded";
+    let posted = |path: &str, kind: &str, body: &str| {
+        let length = body.len();
+        let head =
+            format!("POST {path} HTTP/1.1\r\ncontent-type: {kind}\r\ncontent-length: {length}");
+        send(served.address, &head, body.as_bytes())
+    };
+    for (path, kind, body, height) in [
+        ("/validators", form, "height=1", "1"),
+        (
+            "/validators?",
+            "Application/X-WWW-Form-URLencoded; charset=utf-8",
+            "a=b&height=%221%22",
+            "1",
+        ),
+        ("/validators?height=2", form, "height=1", "2"),
+        ("/validators?height=", form, "height=1", "1"),
+        ("/validators?per_page=1", form, "height=1", "1"),
+        ("/validators", "application/json", "height=1", "13"),
+        ("/validators", form, "", "13"),
+    ] {
+        let answer = posted(path, kind, body);
+        assert_eq!(answer.status, 200, "{path} {body}: {}", answer.body);
+        assert_eq!(answer.json()["result"]["block_height"], height, "{path} {kind} {body}");
+    }
+    let answer = posted("/validators", form, "height=x");
+    let beginning = "error converting http params to arguments: height: ";
+    assert_eq!((answer.status, answer.error_text().starts_with(beginning)), (500, true));
+    assert_eq!(posted("/validators", form, &"a=b&".repeat(300_000)).status, 413);
+    // GET has no form, as in the reference.
+    let head = format!("GET /validators HTTP/1.1\r\ncontent-type: {form}\r\ncontent-length: 8");
+    let answer = send(served.address, &head, b"height=1");
+    assert_eq!(answer.json()["result"]["block_height"], "13");
+}
+
+#[test]
 fn errors_of_a_uri_are_failures_of_http() {
     let served = Served::plain();
     for (path, code, text) in [
         ("/block?height=x", -32602, "error converting http params to arguments: height: "),
+        ("/broadcast_tx_sync", -32602, "error converting http params to arguments: tx: "),
+        (
+            "/broadcast_evidence?evidence=1",
+            -32602,
+            "error converting http params to arguments: evidence: ",
+        ),
         ("/block?height=0", -32603, "height must be greater than 0, but got 0"),
         (
             "/block?height=99",
