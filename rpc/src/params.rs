@@ -4,12 +4,19 @@
 use std::fmt::Display;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde_json::Value;
 use types::{Hash, Height};
 
 use crate::error::RpcError;
+
+/// Base64 as Go's `base64.StdEncoding` reads it: bits that belong to no byte may be anything.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// What a parameter is, which decides how it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +251,9 @@ fn from_value(kind: Kind, value: &Value) -> Result<Argument, String> {
         (Kind::Bool, Value::Bool(value)) => Ok(Argument::Bool(*value)),
         (Kind::Text, Value::String(text)) => Ok(Argument::Text(text.clone())),
         (Kind::Bytes, Value::String(text)) => {
-            let bytes = STANDARD.decode(text).map_err(|error| format!("expected base64: {error}"));
+            // Line breaks, which tools put into long ones, mean nothing, wherever they stand.
+            let text: String = text.split(['\r', '\n']).collect();
+            let bytes = BASE64.decode(text).map_err(|error| format!("expected base64: {error}"));
             bytes.map(|bytes| Argument::Bytes(bytes.into()))
         }
         (Kind::Hex, Value::String(text)) => hex_bytes(text),
@@ -401,6 +410,20 @@ mod tests {
         for text in [r#""/store""#, "0x2f73746f7265"] {
             let pairs = [("path".to_owned(), text.to_owned())];
             assert_eq!(Arguments::from_query(&path, &pairs).unwrap().text("path"), "/store");
+        }
+    }
+
+    #[test]
+    fn base64_is_read_as_go_reads_it() {
+        let read = |text: &str| Arguments::from_json(&PARAMS, Some(&json!({"tx": text})));
+        // As written by `base64` and Python's `encodebytes`; and with bits of no byte.
+        for text in ["YT1i\n", "\nYT\r\n1i", "YT1iYQ=\n=\r\n", "YT1iYR=="] {
+            let bytes = read(text).unwrap().bytes("tx");
+            assert!(bytes.starts_with(b"a=b"), "{text:?}: {bytes:?}");
+        }
+        for text in ["YT1iYQ", "YT1iYQ=", "YT 1i", "YT1i\t", "YT-_", "YT1iYQ==="] {
+            let error = read(text).unwrap_err();
+            assert!(error.data.contains("tx: expected base64"), "{text:?}: {}", error.data);
         }
     }
 
