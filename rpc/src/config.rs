@@ -50,7 +50,8 @@ pub struct Config {
     pub requests_per_second_max: Option<NonZeroU32>,
     /// How long the application and the disk may take before `/readyz` says so. Default: 1 s.
     pub ready_timeout: Duration,
-    /// Origins whose pages may read answers; `*` is any. Default: none.
+    /// Origins whose pages may read answers; `*` is any, and within one any characters. Default:
+    /// none.
     pub cors_origins: Vec<String>,
 }
 

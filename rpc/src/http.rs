@@ -15,7 +15,6 @@ use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::backend::Backend;
@@ -27,7 +26,7 @@ use crate::routes::{Call, Offer, PAGES, PageKind, Route};
 use crate::server::Place;
 use crate::subscribe::Hall;
 use crate::websocket::{Conversation, Manners};
-use crate::{explorer, openapi, stream};
+use crate::{explorer, openapi, origins, stream};
 
 /// When an answer was given, in whole seconds since 1970.
 const SERVER_TIME: HeaderName = HeaderName::from_static("x-server-time");
@@ -95,28 +94,12 @@ pub fn router(backend: Backend, config: &Config) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, request_time_max))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(meter))
-        .layer(cors(&config.cors_origins))
+        .layer(origins::layer(&config.cors_origins, SERVER_TIME))
         .layer(map_response(stamp))
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let requested_with = HeaderName::from_static("x-requested-with");
-    let layer =
-        CorsLayer::new().allow_methods([Method::HEAD, Method::GET, Method::POST]).allow_headers([
-            header::ORIGIN,
-            header::ACCEPT,
-            header::CONTENT_TYPE,
-            requested_with,
-            SERVER_TIME,
-        ]);
-    if origins.iter().any(|origin| origin == "*") {
-        return layer.allow_origin(Any);
-    }
-    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-    layer.allow_origin(AllowOrigin::list(origins))
-}
-
-/// Counts a request, if the operator limits them.
+/// Counts a request, if the operator limits them. Probes pass: a busy client must not make a node
+/// look dead to what watches it from the same address.
 async fn meter(Extension(place): Extension<Place>, request: Request, next: Next) -> Response {
     let Err(error) = place.client.charge() else { return next.run(request).await };
     let response = crate::dispatch::Response::to_nobody(RpcError::server(error));

@@ -13,6 +13,7 @@ pub mod dispatch;
 pub mod error;
 mod http;
 mod openapi;
+mod origins;
 pub mod page;
 pub mod params;
 mod patient;

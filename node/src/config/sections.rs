@@ -17,7 +17,8 @@ pub struct Rpc {
     /// Whether there are the methods with which clients dial peers and empty the mempool.
     #[serde(rename = "unsafe")]
     pub is_unsafe: bool,
-    /// Origins that browsers may call from; empty switches CORS off, `*` is any.
+    /// Origins that browsers may call from; empty switches CORS off, `*` is any, and within one
+    /// any characters.
     pub cors_allowed_origins: Vec<String>,
     /// Connections at one time; 0 is no limit.
     pub max_open_connections: usize,

@@ -123,10 +123,15 @@ fn connections_beyond_the_limit_wait_for_their_turn() {
 
 #[test]
 fn pages_of_other_origins_read_answers_only_if_allowed() {
-    let allowed = "http://friend.example".to_owned();
-    let config = Config { cors_origins: vec![allowed], ..Config::default() };
+    let allowed = ["http://friend.example", "https://*.friends.example"].map(str::to_owned);
+    let config = Config { cors_origins: allowed.to_vec(), ..Config::default() };
     let served = Served::start(Mood::Decides, config);
-    for (origin, may) in [("http://friend.example", true), ("http://foe.example", false)] {
+    for (origin, may) in [
+        ("http://friend.example", true),
+        ("http://foe.example", false),
+        ("https://a.friends.example", true),
+        ("https://friends.example", false),
+    ] {
         for line in ["HEAD /health", "GET /health", "OPTIONS /"] {
             let asked = "access-control-request-method: POST";
             let head = format!("{line} HTTP/1.1\r\norigin: {origin}\r\n{asked}");
