@@ -21,6 +21,7 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::dispatch::{Dispatcher, Reply};
 use crate::error::RpcError;
+use crate::nowhere::nowhere;
 use crate::probes::{self, Watchman};
 use crate::routes::{Call, Offer, PAGES, PageKind, Route};
 use crate::server::Place;
@@ -89,7 +90,7 @@ pub fn router(backend: Backend, config: &Config) -> Router {
         .route("/{method}", get(uri).post(uri))
         .with_state(desk)
         .merge(explorer::router())
-        .fallback(not_found)
+        .fallback(nowhere)
         .layer(DefaultBodyLimit::max(config.body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, request_time_max))
         .layer(CatchPanicLayer::new())
@@ -169,7 +170,7 @@ async fn uri(
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Response {
-    let Some(route) = offer.find(&method) else { return not_found().await };
+    let Some(route) = offer.find(&method) else { return nowhere(request.uri().clone()).await };
     if matches!(route.call, Call::Listening(_)) {
         let answer = Err(RpcError::method_not_found());
         let response = crate::dispatch::Response::to_uri(answer);
@@ -217,10 +218,6 @@ fn respond(reply: Reply) -> Response {
         response.headers_mut().insert(header::CACHE_CONTROL, a_day);
     }
     response
-}
-
-async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
 }
 
 /// `GET /`: every method as a link.

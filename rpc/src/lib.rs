@@ -12,6 +12,7 @@ mod budget;
 pub mod dispatch;
 pub mod error;
 mod http;
+mod nowhere;
 mod openapi;
 mod origins;
 pub mod page;

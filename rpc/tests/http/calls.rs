@@ -111,6 +111,26 @@ fn a_form_carries_arguments_behind_those_of_the_uri() {
 }
 
 #[test]
+fn a_path_with_detours_leads_to_the_clean_one() {
+    let served = Served::plain();
+    for (path, location) in [
+        ("//status", "/status"),
+        ("//block?height=\"3\"", "/block?height=\"3\""),
+        ("/explorer/../status", "/status"),
+        ("/..", "/"),
+        ("//\\foe.example//x", "/%5cfoe.example/x"),
+    ] {
+        for method in ["GET", "POST"] {
+            let answer = send(served.address, &format!("{method} {path} HTTP/1.1"), b"");
+            assert_eq!(answer.status, 307, "{method} {path}");
+            let location = location.replace('"', "%22");
+            let expected = format!("\r\nlocation: {location}\r\n");
+            assert!(answer.head.contains(&expected), "{method} {path}: {}", answer.head);
+        }
+    }
+}
+
+#[test]
 fn errors_of_a_uri_are_failures_of_http() {
     let served = Served::plain();
     for (path, code, text) in [
