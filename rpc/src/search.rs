@@ -9,15 +9,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 
-use storage::index::Condition;
+use storage::index::{Condition, NAME_BYTES_MAX};
 
 pub mod answer;
 mod parser;
 
 pub use parser::Problem;
 
-/// Most bytes of a query.
+/// Most bytes of a query. The reference has this limit for `subscribe` and `tx_search` only.
 pub const QUERY_BYTES_MAX: usize = 512;
+// A longer name is not indexed, so no query may ask for one.
+const _: () = assert!(QUERY_BYTES_MAX <= NAME_BYTES_MAX);
 
 /// What an event carries: values by `type.attribute`.
 pub type Tags = BTreeMap<String, Vec<String>>;

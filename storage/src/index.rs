@@ -22,6 +22,7 @@ mod writer;
 pub use claim::{Claim, Condition, Moment, Relation, Scalar, date, instant};
 pub use decimal::{DIGITS_MAX, Decimal};
 pub use place::{Hit, Subject};
+pub use rows::NAME_BYTES_MAX;
 #[cfg(feature = "rocks")]
 pub(crate) use rows::run_of;
 pub use search::{Found, Search, SearchError};

@@ -24,7 +24,7 @@ use crate::key_value::Span;
 use crate::schema::Column;
 
 /// Longest name that is indexed: no query can ask for a longer one.
-pub(super) const NAME_BYTES_MAX: usize = 512;
+pub const NAME_BYTES_MAX: usize = 512;
 /// How much of a value a row has; of a longer text its hash besides, which finds it just as well.
 pub(super) const VALUE_BYTES_MAX: usize = 512;
 
