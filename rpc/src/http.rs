@@ -23,7 +23,7 @@ use crate::dispatch::{Dispatcher, Reply};
 use crate::error::RpcError;
 use crate::nowhere::nowhere;
 use crate::probes::{self, Watchman};
-use crate::routes::{Call, Offer, PAGES, PageKind, Route};
+use crate::routes::{Call, Offer, PAGES, Page, PageKind, Route};
 use crate::server::Place;
 use crate::subscribe::Hall;
 use crate::websocket::{Conversation, Manners};
@@ -102,6 +102,11 @@ pub fn router(backend: Backend, config: &Config) -> Router {
 /// Counts a request, if the operator limits them. Probes pass: a busy client must not make a node
 /// look dead to what watches it from the same address.
 async fn meter(Extension(place): Extension<Place>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_probe = |page: &Page| matches!(page.kind, PageKind::Live | PageKind::Ready);
+    if PAGES.iter().any(|page| is_probe(page) && page.path == path) {
+        return next.run(request).await;
+    }
     let Err(error) = place.client.charge() else { return next.run(request).await };
     let response = crate::dispatch::Response::to_nobody(RpcError::server(error));
     let mut refusal = (StatusCode::TOO_MANY_REQUESTS, Json(response)).into_response();

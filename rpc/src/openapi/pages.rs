@@ -22,12 +22,10 @@ pub fn of(page: &Page) -> Value {
         }),
         PageKind::Live => json!({
             "200": content("The program answers", "application/json", live()),
-            "429": refused(),
         }),
         PageKind::Ready => json!({
             "200": content("Clients may come", "application/json", readiness(true)),
             "503": content("They should not, and why", "application/json", readiness(false)),
-            "429": refused(),
         }),
     };
     let parameters = match page.kind {

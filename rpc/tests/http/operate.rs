@@ -135,6 +135,9 @@ fn an_address_that_asks_too_much_is_told_when_to_come_back() {
     let answers: Vec<Answer> = (0..40).map(|_| get(served.address, "/health")).collect();
     let refused = answers.iter().filter(|it| is_refused(it)).count();
     assert!(!is_refused(&answers[0]) && 0 < refused, "{refused}");
+    // Probes neither count nor are counted.
+    let probes = || ["/livez", "/readyz"].map(|path| get(served.address, path).status);
+    assert_eq!([(); 20].map(|()| probes()), [[200, 200]; 20]);
     // A batch costs what its requests would: it is let in when there is room for one, and delays
     // what follows.
     let health = r#"{"id":1,"method":"health"}"#;
