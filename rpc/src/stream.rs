@@ -27,6 +27,10 @@ use crate::search::Query;
 use crate::server::Place;
 use crate::subscribe::{Hall, query_of};
 
+/// The kinds of events that a block has. All others happen in a round, and are not kept.
+const KINDS: [&str; 6] =
+    ["NewBlock", "NewBlockHeader", "NewBlockEvents", "NewEvidence", "Tx", "ValidatorSetUpdates"];
+
 /// What stands in the URI.
 #[derive(Deserialize)]
 pub struct Asked {
@@ -83,7 +87,7 @@ impl Following {
         last: Option<&str>,
     ) -> Result<Self, Refused> {
         let bad = |error| (StatusCode::BAD_REQUEST, error);
-        let query = asked.query.as_deref().map(query_of).transpose().map_err(bad)?;
+        let query = asked.query.as_deref().map(block_query_of).transpose().map_err(bad)?;
         let next = match (last, asked.from.as_deref()) {
             (Some(last), _) => {
                 let seen = cursor("last-event-id", last).map_err(bad)?;
@@ -186,6 +190,20 @@ fn begin(store: &Store, asked: Option<Cursor>) -> Result<Result<Cursor, RpcError
         }
         Some(_) | None => Ok(asked),
     })
+}
+
+/// The query of a request, if it can ever match an event of a block.
+fn block_query_of(text: &str) -> Result<Query, RpcError> {
+    let query = query_of(text)?;
+    let mut asked = query.conditions().iter().filter(|it| it.key == "tm.event");
+    if KINDS.iter().any(|kind| asked.clone().all(|it| it.claim.holds(kind))) {
+        return Ok(query);
+    }
+    let asked = asked.next().map(ToString::to_string).unwrap_or_default();
+    let kinds = KINDS.join(", ");
+    Err(RpcError::invalid_params(format!(
+        "query: no event of a block has {asked}; what is streamed has tm.event one of {kinds}"
+    )))
 }
 
 /// Reads `HEIGHT` or `HEIGHT.INDEX`.

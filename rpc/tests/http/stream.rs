@@ -84,6 +84,22 @@ fn without_a_place_only_what_happens_from_now_on_is_told() {
     assert_eq!(reader.next().0, format!("{}.3", BLOCKS + 1));
 }
 
+/// A query for what only happens in rounds is refused; what a block has must not be.
+#[test]
+fn every_kind_of_event_that_a_block_has_may_be_asked_for() {
+    let served = Served::plain();
+    let mut all = Reader::open(served.address, "from=1&query=tm.event+EXISTS", "");
+    let mut kinds = std::collections::BTreeSet::new();
+    while kinds.len() < 4 {
+        let (_, event) = all.next();
+        kinds.insert(event["events"]["tm.event"][0].as_str().unwrap().to_owned());
+    }
+    for kind in kinds.iter().map(String::as_str).chain(["NewEvidence", "ValidatorSetUpdates"]) {
+        Reader::open(served.address, &format!("query=tm.event='{kind}'"), "");
+    }
+    Reader::open(served.address, "query=tm.event+CONTAINS+'Block'+AND+a.b=1", "");
+}
+
 #[test]
 fn places_that_are_not_kept_and_words_that_make_no_sense_are_refused() {
     let served =
@@ -94,6 +110,8 @@ fn places_that_are_not_kept_and_words_that_make_no_sense_are_refused() {
         ("from=14", 410, "must be less than or equal to"),
         ("from=x", 400, "from: expected HEIGHT or HEIGHT.INDEX"),
         ("query=tx", 400, "failed to parse query"),
+        ("query=tm.event='NewRound'", 400, "no event of a block has tm.event = 'NewRound'"),
+        ("query=tm.event='Tx'+AND+tm.event='NewBlock'", 400, "NewBlock, NewBlockHeader,"),
     ] {
         let answer = get(served.address, &format!("/v1/events?{query}"));
         assert_eq!(answer.status, status, "{query}: {}", answer.body);
