@@ -61,6 +61,12 @@ impl Client {
     pub fn new(node: &str) -> anyhow::Result<Self> {
         let bare = node.strip_prefix("tcp://").or_else(|| node.strip_prefix("http://"));
         let bare = bare.unwrap_or(node).trim_end_matches('/');
+        if let Some((scheme, _)) = bare.split_once("://") {
+            bail!(
+                "--node: {node:?} wants {scheme}, and only plain HTTP is spoken here, without \
+                 TLS; write such as {DEFAULT_NODE}"
+            );
+        }
         // A node that listens everywhere listens here too.
         let bare = bare.replacen("0.0.0.0:", "127.0.0.1:", 1);
         let uri: Uri = format!("http://{bare}/")
@@ -142,5 +148,9 @@ mod tests {
         }
         assert!(Client::new("nowhere").is_err());
         assert!(Client::new("a b:1").is_err());
+        for text in ["https://node0:1", "ws://node0:1", "tcp://https://node0:1"] {
+            let error = Client::new(text).expect_err("no such scheme").to_string();
+            assert!(error.contains("without TLS"), "{error}");
+        }
     }
 }
