@@ -9,9 +9,10 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::{CloseCode, CloseFrame, Message, WebSocket, close_code};
 use futures::SinkExt;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::Missed;
@@ -36,8 +37,20 @@ pub struct Manners {
 enum End {
     /// It is gone, or says nothing.
     Gone,
-    /// We hang up, with these words.
-    Closed(&'static str),
+    /// We hang up, with this code and these words.
+    Closed(CloseCode, &'static str),
+}
+
+impl End {
+    /// Why nothing more can be read.
+    fn after(error: axum::Error) -> Self {
+        match error.into_inner().downcast_ref() {
+            Some(tungstenite::Error::Capacity(_)) => {
+                End::Closed(close_code::SIZE, "the message is too long")
+            }
+            Some(_) | None => End::Gone,
+        }
+    }
 }
 
 /// A connection is gone when something cannot be written to it.
@@ -85,10 +98,10 @@ impl Conversation {
     pub async fn run(mut self, stop: CancellationToken) {
         let end = tokio::select! {
             end = self.serve() => end,
-            () = stop.cancelled() => End::Closed("the node stops"),
+            () = stop.cancelled() => End::Closed(close_code::AWAY, "the node stops"),
         };
-        if let End::Closed(reason) = end {
-            let frame = CloseFrame { code: close_code::AWAY, reason: reason.into() };
+        if let End::Closed(code, reason) = end {
+            let frame = CloseFrame { code, reason: reason.into() };
             // It may be gone already.
             drop(self.socket.send(Message::Close(Some(frame))).await);
         }
@@ -102,7 +115,8 @@ impl Conversation {
             let step = tokio::select! {
                 message = self.socket.recv(), if self.answering.is_none() => match message {
                     Some(Ok(message)) => self.hear(message).await,
-                    Some(Err(_)) | None => Err(End::Gone),
+                    Some(Err(error)) => Err(End::after(error)),
+                    None => Err(End::Gone),
                 },
                 response = answer(&mut self.answering) => {
                     self.answering = None;
@@ -178,7 +192,7 @@ impl Conversation {
             self.say(&Response::new(Some(id), Err(RpcError::server(reason)))).await?;
         }
         if self.manners.close_on_slow_client {
-            return Err(End::Closed("slow client"));
+            return Err(End::Closed(close_code::AWAY, "slow client"));
         }
         Ok(())
     }

@@ -140,6 +140,11 @@ fn frames_that_are_none_end_a_websocket() {
         let cut =
             ended.as_ref().map_or_else(|it| it.kind() == ErrorKind::ConnectionReset, |_| true);
         assert!(cut, "{bytes:?}: {ended:?}");
+        if bytes[0] == 0x82 {
+            // A frame that closes, and code 1009.
+            let is_told = said.first() == Some(&0x88) && said[2..].starts_with(&[0x03, 0xf1]);
+            assert!(is_told, "{said:?}");
+        }
     }
     let mut stream = websocket(&served);
     let deep = format!(r#"{{"id":1,"method":"block","params":{}"#, "[".repeat(60_000));
