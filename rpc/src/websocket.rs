@@ -175,14 +175,11 @@ impl Conversation {
 
     async fn say(&mut self, response: &Response) -> Result<(), End> {
         let text = serde_json::to_string(response).expect("a response is made of JSON values");
-        Ok(self.socket.send(Message::from(text)).await?)
+        self.write([Message::from(text)]).await
     }
 
     async fn tell(&mut self, batch: &Batch) -> Result<(), End> {
-        for text in self.subscriptions.texts(batch) {
-            self.socket.feed(Message::from(text)).await?;
-        }
-        Ok(self.socket.flush().await?)
+        self.write(self.subscriptions.texts(batch).into_iter().map(Message::from)).await
     }
 
     /// The client has missed some: its subscriptions end, and it may begin others.
@@ -198,7 +195,19 @@ impl Conversation {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        Ok(self.socket.send(Message::Ping(axum::body::Bytes::new())).await?)
+        self.write([Message::Ping(axum::body::Bytes::new())]).await
+    }
+
+    /// Writes messages. The client is not silent meanwhile: we do not listen, and who reads slowly
+    /// has not come to our ping yet.
+    async fn write(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
+        let begun = Instant::now();
+        for message in messages {
+            self.socket.feed(message).await?;
+        }
+        self.socket.flush().await?;
+        self.heard_at += begun.elapsed();
+        Ok(())
     }
 }
 

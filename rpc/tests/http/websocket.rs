@@ -8,11 +8,11 @@ use futures::{SinkExt, StreamExt};
 use rpc::Config;
 use rpc::events::{RoundEvent, RoundNews};
 use serde_json::{Value, json};
-use tokio::net::TcpStream as Socket;
+use tokio::net::{TcpSocket, TcpStream as Socket};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 use types::message::WireStep;
-use types::{Height, Round};
+use types::{Height, Round, Tx};
 
 use crate::served::{BLOCKS, Mood, Served};
 use crate::wire::{call, error_of, get, post};
@@ -31,6 +31,15 @@ impl Client {
     /// Connects.
     pub async fn connect(server: SocketAddr) -> Self {
         let (stream, _) = connect_async(format!("ws://{server}/websocket")).await.unwrap();
+        Self { stream, early: VecDeque::new() }
+    }
+
+    /// Connects, with little room for what it has not read yet.
+    async fn connect_narrow(server: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        let socket = MaybeTlsStream::Plain(socket.connect(server).await.unwrap());
+        let (stream, _) = client_async(format!("ws://{server}/websocket"), socket).await.unwrap();
         Self { stream, early: VecDeque::new() }
     }
 
@@ -380,6 +389,38 @@ fn who_answers_no_ping_is_cut_and_who_does_stays() {
         assert!(stayed.starts_with(b"HTTP/1.1 101"));
         assert!(stayed.windows(2).any(|frame| frame == [0x89, 0]), "it was pinged first");
         assert_eq!(lively.call(json!(1), "health", json!({})).await["result"], json!({}));
+    });
+}
+
+/// While we write one large thing, we neither ping nor listen, and the client owes nothing.
+#[test]
+fn who_reads_slowly_and_steadily_is_not_silent() {
+    const TXS: usize = 60;
+    const SLOWLY: usize = 30;
+    let silence_max = Duration::from_secs(2);
+    let config = Config {
+        websocket_ping_period: silence_max / 10,
+        websocket_silence_max: silence_max,
+        ..Config::default()
+    };
+    let served = Served::start(Mood::Decides, config);
+    served.block_on(async {
+        let mut slow = Client::connect_narrow(served.address).await;
+        slow.subscribe("txs", "tm.event='Tx'").await;
+        let large = |index| Tx::from(format!("{index}={}", "x".repeat(200_000)));
+        served.node.decide((0..TXS).map(large).collect());
+        served.node.bus.executed(Height(BLOCKS + 1));
+        // So long that the client would be cut if that were silence.
+        let mut pace = tokio::time::interval(silence_max * 2 / SLOWLY as u32);
+        for index in 0..TXS {
+            if index < SLOWLY {
+                pace.tick().await;
+            }
+            let event = slow.hear().await.expect("it is not cut");
+            let event = &event["result"]["data"]["value"]["TxResult"];
+            assert_eq!(event["index"].as_u64().unwrap_or_default(), index as u64);
+        }
+        assert_eq!(slow.call(json!(1), "health", json!({})).await["result"], json!({}));
     });
 }
 
