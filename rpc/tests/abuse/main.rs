@@ -16,6 +16,7 @@ mod stubborn;
 mod wire;
 
 mod crowd;
+mod lines;
 mod requests;
 mod slow;
 
