@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use types::{Block, BlockOutcome, Height, Tx, TxHash, TxResult, codec};
 
 use crate::error::{InRow, StorageError};
-use crate::schema::{Column, PIECE_BYTES, TxRow, height_key, piece_key};
+use crate::schema::{Column, INDEX_KEY, PIECE_BYTES, TxRow, height_key, piece_key};
 use crate::store::{Step, Store};
 
 /// Code of a transaction that succeeded.
@@ -74,14 +74,37 @@ impl Step {
 
     fn put_outcome(&mut self, height: Height, outcome: &BlockOutcome) -> Result<(), StorageError> {
         if self.store.read(Column::Outcomes, &height_key(height))?.is_some() {
-            // A crash came between this and the state. Texts may be others this time, and so their
-            // pieces.
+            // A crash came between this and the state, or the application begins anew. Texts may be
+            // others this time, and so their pieces.
+            self.abandon_index_of_others(height, outcome)?;
             let after = height_key(height.next());
             self.batch.delete_range(Column::Outcomes, height_key(height), after);
         }
         let pieces = codec::cut_outcome(&codec::encode_outcome(outcome), PIECE_BYTES);
         for (before, piece) in pieces.expect("it was encoded just now") {
             self.batch.put(Column::Outcomes, piece_key(height, before), piece);
+        }
+        Ok(())
+    }
+
+    /// Ends the index if it may have rows of other events of a block: what is found by them would
+    /// stay for ever, and the new ones would never be found.
+    fn abandon_index_of_others(
+        &mut self,
+        height: Height,
+        outcome: &BlockOutcome,
+    ) -> Result<(), StorageError> {
+        let Some(row) = self.store.index_row()? else { return Ok(()) };
+        // Of the next block it may have some.
+        if height.0 < row.base || Height(row.height).next() < height {
+            return Ok(());
+        }
+        // It has as many results, since it is of the same block.
+        let before = self.store.outcome(height)?.unwrap_or_default();
+        let results = before.tx_results.iter().zip(&outcome.tx_results);
+        let mut pairs = results.map(|(before, now)| (&before.events, &now.events));
+        if before.events != outcome.events || pairs.any(|(before, now)| before != now) {
+            self.batch.delete(Column::Chain, INDEX_KEY);
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 //!
 //! The rows of a block are written in small batches, so that no other write waits long, and the
 //! last of them says that the height is indexed: what a crash leaves behind is written again, the
-//! same. Nothing is synced: whatever a loss of power takes, it takes the word of it too.
+//! same. Nothing is synced: whatever a loss of power takes, it takes the word of it too. Where a
+//! replayed block has other events than are indexed, the word is taken too (`txs.rs`).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -244,6 +244,64 @@ fn a_search_that_reads_too_much_is_refused_and_a_narrow_one_is_not() {
     assert_eq!((found.total, found.hits.len(), found.hits[0]), (2_000, 30, hit(20, 94)));
 }
 
+/// An application that was upgraded may say other things of old blocks. What it said before was
+/// found for ever, and what it says now never.
+#[test]
+fn a_block_whose_events_are_others_when_it_is_replayed_is_indexed_anew() {
+    let (store, mut chain) = store_over(&Arc::default());
+    let blocks: Vec<Decided> = (0..5).map(|_| grow(&mut chain, &store, 2, 1)).collect();
+    let replay = |height: usize, outcome: &BlockOutcome| {
+        let mut step = store.step();
+        step.outcome(&blocks[height - 1].block, outcome).unwrap();
+        step.write(Durable::Now).unwrap();
+    };
+    let of_block = |value: &str| BlockOutcome {
+        events: vec![Event {
+            kind: "work".to_owned(),
+            attributes: vec![EventAttribute {
+                key: "note".to_owned(),
+                value: value.to_owned(),
+                index: true,
+            }],
+        }],
+        ..outcome(2, 1)
+    };
+    let mut of_tx = outcome(2, 1);
+    of_tx.tx_results[0].events[0].attributes[0].value = "a thousand".to_owned();
+    // That of height 3 is next, and a crash may have left some of its rows.
+    for (height, other) in [(2, &of_tx), (2, &of_block("new")), (3, &of_tx)] {
+        store.abandon_index().unwrap();
+        (1..=5).for_each(|height| replay(height, &outcome(2, 1)));
+        let mut writer = Writer::open(store.clone()).unwrap();
+        (0..2).for_each(|_| assert!(writer.advance().unwrap().is_some()));
+        replay(height, &outcome(2, 1));
+        assert_eq!(store.indexed().unwrap(), Some((Height(1), Height(2))), "nothing is new");
+        replay(5, &of_block("far"));
+        assert_eq!(store.indexed().unwrap(), Some((Height(1), Height(2))), "it has no rows yet");
+        replay(5, &outcome(2, 1));
+        replay(height, other);
+        assert_eq!(store.indexed().unwrap(), None);
+        let mut writer = Writer::open(store.clone()).unwrap();
+        while writer.advance().unwrap().is_some() {}
+        let fresh = Arc::new(Memory::default());
+        let (other_store, _) = store_over(&fresh);
+        for (index, block) in blocks.iter().enumerate() {
+            block.keep(&other_store);
+            if index + 1 == height {
+                let mut step = other_store.step();
+                step.outcome(&block.block, other).unwrap();
+                step.write(Durable::Now).unwrap();
+            }
+        }
+        let mut writer = Writer::open(other_store.clone()).unwrap();
+        while writer.advance().unwrap().is_some() {}
+        for text in ["0", "a thousand"] {
+            let number = [is("work.number", text)];
+            assert_eq!(searched(&store, &number), searched(&other_store, &number), "{text}");
+        }
+    }
+}
+
 /// What is read ahead counts against the limit, so where little of it is asked for, little is read.
 #[test]
 fn a_search_that_few_of_many_match_reads_about_what_it_finds() {
