@@ -1,7 +1,9 @@
 //! Reads the index on behalf of one search, and stops it when it reads too much.
 
+use types::Event;
+
 use super::claim::Claim;
-use super::place::{Place, Subject};
+use super::place::{Hit, Place, Subject};
 use super::rows::{placed_at_end, value_of};
 use super::search::SearchError;
 use crate::key_value::{Order, Row, Span};
@@ -10,7 +12,7 @@ use crate::store::Store;
 
 /// Rows read at a time.
 const ROWS_AT_A_TIME: usize = 256;
-/// What reading the whole of a long value costs, in rows: it is in the outcome of its block.
+/// What reading the whole of long values costs, in rows: they are in the outcome of their block.
 const LONG_VALUE_ROWS: usize = 100;
 
 /// A reader with a limit.
@@ -19,12 +21,14 @@ pub(super) struct Reader<'a> {
     pub subject: Subject,
     rows_max: usize,
     rows_left: usize,
+    /// Whose long values were read last, and all of its events: there may be many in them.
+    decoded: Option<(Hit, Vec<Event>)>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader that may read so many rows.
     pub fn new(store: &'a Store, subject: Subject, rows_max: usize) -> Self {
-        Self { store, subject, rows_max, rows_left: rows_max }
+        Self { store, subject, rows_max, rows_left: rows_max, decoded: None }
     }
 
     /// How many rows may still be read.
@@ -108,21 +112,35 @@ impl<'a> Reader<'a> {
             return Ok(true);
         }
         let value = self.long_value(key)?;
-        Ok(value.is_some_and(|value| further.iter().all(|claim| claim.holds(&value))))
+        Ok(value.is_some_and(|value| further.iter().all(|claim| claim.holds(value))))
     }
 
     /// The value that a placed row has the beginning of; none if its block was pruned just now.
-    fn long_value(&mut self, key: &[u8]) -> Result<Option<String>, SearchError> {
-        self.charge(LONG_VALUE_ROWS)?;
+    fn long_value(&mut self, key: &[u8]) -> Result<Option<&str>, SearchError> {
         let (Place { hit, event }, number) = placed_at_end(key)?;
+        let decoded = match self.decoded.take().filter(|(last, _)| *last == hit) {
+            Some(decoded) => decoded,
+            None => (hit, self.events_of(hit)?),
+        };
+        let (_, events) = self.decoded.insert(decoded);
+        let event = events.get(event as usize);
+        let attribute = event.and_then(|event| event.attributes.get(number as usize));
+        Ok(attribute.map(|it| it.value.as_str()))
+    }
+
+    /// All events of a transaction or block.
+    fn events_of(&mut self, hit: Hit) -> Result<Vec<Event>, SearchError> {
+        self.charge(LONG_VALUE_ROWS)?;
         let events = match self.subject {
             Subject::Txs => self.store.tx_result(hit.height, hit.index)?.map(|it| it.events),
-            Subject::Blocks => self.store.outcome(hit.height)?.map(|it| it.events),
+            Subject::Blocks => {
+                // The results of all its transactions are read with them.
+                let txs = self.store.indexed_row(hit.height)?.map_or(0, |row| row.txs);
+                self.charge(txs as usize)?;
+                self.store.outcome(hit.height)?.map(|it| it.events)
+            }
         };
-        let mut events = events.unwrap_or_default();
-        let event = events.get_mut(event as usize);
-        let attribute = event.and_then(|event| event.attributes.get_mut(number as usize));
-        Ok(attribute.map(|it| std::mem::take(&mut it.value)))
+        Ok(events.unwrap_or_default())
     }
 }
 

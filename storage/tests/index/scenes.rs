@@ -302,6 +302,48 @@ fn a_block_whose_events_are_others_when_it_is_replayed_is_indexed_anew() {
     }
 }
 
+/// What a long value ends with stands in the outcome, which is read once for all values of one
+/// transaction, and costs more if it is that of a block with many.
+#[test]
+fn long_values_cost_what_is_read_for_them() {
+    let (store, mut chain) = store_over(&Arc::default());
+    let attribute = |value: String| EventAttribute { key: "note".to_owned(), value, index: true };
+    let note = |count: usize| Event {
+        kind: "work".to_owned(),
+        attributes: (0..count).map(|_| attribute(format!("{}a", "x".repeat(600)))).collect(),
+    };
+    let mut outcome = outcome(300, 1);
+    outcome.tx_results[7].events = vec![note(20), note(20)];
+    outcome.events = vec![note(20)];
+    let bodies = (0..300).map(|index| tx(1, 1 + index)).collect();
+    chain.grow_to(bodies, vec![], outcome).keep(&store);
+    let mut writer = Writer::open(store.clone()).unwrap();
+    while writer.advance().unwrap().is_some() {}
+    let ask = |subject, text: &str, rows_max| {
+        let claim = Claim::Contains(text.to_owned());
+        let conditions = [Condition { key: "work.note".to_owned(), claim }];
+        let order = Order::Ascending;
+        store.search(&Search {
+            subject,
+            conditions: &conditions,
+            order,
+            skip: 0,
+            take: 9,
+            rows_max,
+        })
+    };
+    for (subject, text, total, cost) in [
+        (Subject::Txs, "xa", 1, 150),
+        (Subject::Txs, "xb", 0, 150),
+        (Subject::Blocks, "xa", 1, 430),
+        (Subject::Blocks, "xb", 0, 430),
+    ] {
+        assert_eq!(ask(subject, text, cost).unwrap().total, total, "{subject:?} {text}");
+        let error = ask(subject, text, cost * 9 / 10).unwrap_err();
+        assert!(matches!(error, SearchError::TooCostly { .. }), "{error}");
+    }
+}
+
 /// What is read ahead counts against the limit, so where little of it is asked for, little is read.
 #[test]
 fn a_search_that_few_of_many_match_reads_about_what_it_finds() {
