@@ -28,8 +28,16 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// What a window over `total` entries in an order is over the same in ascending order.
+    pub fn ascending(self, order: Order, total: u64) -> Self {
+        match order {
+            Order::Ascending => self,
+            Order::Descending => self.turned(total),
+        }
+    }
+
     /// The same window over `total` entries as seen from the other end.
-    pub fn turned(self, total: u64) -> Self {
+    fn turned(self, total: u64) -> Self {
         let left = total.saturating_sub(self.skip);
         let take = usize::try_from(left).unwrap_or(usize::MAX).min(self.take);
         Self { skip: left - take as u64, take }
@@ -75,10 +83,7 @@ impl Run {
     ) -> Result<(u64, Vec<Hit>), SearchError> {
         let Some((first, last)) = self.ends(reader)? else { return Ok((0, vec![])) };
         let total = last.saturating_sub(first) + 1;
-        let ascending = match order {
-            Order::Ascending => window,
-            Order::Descending => window.turned(total),
-        };
+        let ascending = window.ascending(order, total);
         let mut hits = vec![];
         if ascending.skip < total && 0 < ascending.take {
             let from = self.locate(reader, first + ascending.skip)?;
@@ -170,10 +175,7 @@ impl HeightsRun {
         let Some(last) = indexed(reader, to)? else { return Ok((0, vec![])) };
         let end = last.txs_before + u64::from(last.txs);
         let total = end.saturating_sub(before);
-        let ascending = match order {
-            Order::Ascending => window,
-            Order::Descending => window.turned(total),
-        };
+        let ascending = window.ascending(order, total);
         let mut hits = vec![];
         let mut number = before.saturating_add(ascending.skip);
         let mut height = from;

@@ -196,14 +196,7 @@ impl Searching<'_> {
                         Subject::Blocks => 1,
                     };
                     if self.demands.allow(height) {
-                        match order {
-                            Order::Ascending => {
-                                (0..count).for_each(|index| tally.add(Hit { height, index }));
-                            }
-                            Order::Descending => {
-                                (0..count).rev().for_each(|index| tally.add(Hit { height, index }));
-                            }
-                        }
+                        tally.add_all(height, count, order);
                     }
                     Ok(Go::On)
                 })?;
@@ -298,10 +291,7 @@ fn carries_all(
 /// Blocks need no rows: every height of the index is one.
 fn blocks_between((from, to): (Height, Height), order: Order, window: Window) -> Found {
     let total = to.0 - from.0 + 1;
-    let ascending = match order {
-        Order::Ascending => window,
-        Order::Descending => window.turned(total),
-    };
+    let ascending = window.ascending(order, total);
     let heights = from.0.saturating_add(ascending.skip)..=to.0;
     let hits = heights.take(ascending.take).map(|it| Hit { height: Height(it), index: 0 });
     let mut hits: Vec<Hit> = hits.collect();
@@ -425,7 +415,62 @@ impl Tally {
         self.last = Some(hit);
     }
 
+    /// Adds the first `count` transactions of a height, all but those that are wanted by their
+    /// number alone.
+    fn add_all(&mut self, height: Height, count: u32, order: Order) {
+        let skip = u32::try_from(self.window.skip.saturating_sub(self.total)).unwrap_or(u32::MAX);
+        let left = self.window.take - self.hits.len();
+        let wanted = (skip..count).take(left).map(|index| match order {
+            Order::Ascending => index,
+            Order::Descending => count - 1 - index,
+        });
+        self.hits.extend(wanted.map(|index| Hit { height, index }));
+        self.total += u64::from(count);
+    }
+
     fn found(self) -> Found {
         Found { total: self.total, hits: self.hits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Most of a great block's transactions are passed over: one by one they cost what no limit
+    /// counts.
+    #[test]
+    fn many_are_added_as_one_by_one() {
+        let heights = [(1, 3), (2, 0), (3, 2), (4, 4)];
+        for (skip, take) in (0..11).flat_map(|skip| (0..11).map(move |take| (skip, take))) {
+            for order in [Order::Ascending, Order::Descending] {
+                let search = Search {
+                    subject: Subject::Txs,
+                    conditions: &[],
+                    order,
+                    skip,
+                    take,
+                    rows_max: 0,
+                };
+                let (mut at_once, mut one_by_one) = (Tally::new(&search), Tally::new(&search));
+                for (height, count) in heights.map(|(height, count)| (Height(height), count)) {
+                    at_once.add_all(height, count, order);
+                    let add = |index| one_by_one.add(Hit { height, index });
+                    match order {
+                        Order::Ascending => (0..count).for_each(add),
+                        Order::Descending => (0..count).rev().for_each(add),
+                    }
+                }
+                assert_eq!(at_once.found(), one_by_one.found());
+            }
+        }
+        let window = Window { skip: u64::from(u32::MAX) - 1, take: 5 };
+        let mut tally = Tally { window, total: 0, last: None, hits: vec![] };
+        tally.add_all(Height(1), u32::MAX, Order::Descending);
+        tally.add_all(Height(2), u32::MAX, Order::Descending);
+        let found = tally.found();
+        assert_eq!(found.total, 2 * u64::from(u32::MAX));
+        assert_eq!(found.hits[0], Hit { height: Height(1), index: 0 });
+        assert_eq!(found.hits[1], Hit { height: Height(2), index: u32::MAX - 1 });
     }
 }
