@@ -109,9 +109,17 @@ impl Writer {
     /// # Errors
     /// If the disk fails.
     pub fn advance(&mut self) -> Result<Option<Height>, StorageError> {
-        let Some(range) = self.begun()? else { return Ok(None) };
-        let height = Height(range.height).next();
-        let Some(outcome) = self.store.outcome(height)? else { return Ok(None) };
+        let (range, height, outcome) = loop {
+            let Some(range) = self.begun()? else { return Ok(None) };
+            let height = Height(range.height).next();
+            if let Some(outcome) = self.store.outcome(height)? {
+                break (range, height, outcome);
+            }
+            if self.store.range()?.is_none_or(|(base, _)| base <= height) {
+                return Ok(None);
+            }
+            self.begin_anew()?;
+        };
         self.forget_tails();
         let mut batches = Batches::new(self.store.clone());
         let block = Hit { height, index: 0 };
@@ -140,6 +148,14 @@ impl Writer {
         if TAILS_MAX < self.tails.len() {
             self.tails.clear();
         }
+    }
+
+    /// Forgets all, for there was a prune that had begun before the index had, and so took blocks
+    /// without regard to it.
+    fn begin_anew(&mut self) -> Result<(), StorageError> {
+        self.range = None;
+        self.tails.clear();
+        self.clear()
     }
 
     /// The range, which begins with the first block that there is.
@@ -214,7 +230,11 @@ impl Writer {
         if range.base == range.height || !(too_many || height < self.store.wanted_base()) {
             return Ok(None);
         }
-        let outcome = self.store.outcome(height)?.unwrap_or_default();
+        let Some(outcome) = self.store.outcome(height)? else {
+            // Nobody knows any more which rows it has.
+            self.begin_anew()?;
+            return Ok(Some(height));
+        };
         let mut batches = Batches::new(self.store.clone());
         let block = Hit { height, index: 0 };
         delete(Subject::Blocks, block, &outcome.events, &mut batches)?;

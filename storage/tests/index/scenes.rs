@@ -302,6 +302,28 @@ fn a_block_whose_events_are_others_when_it_is_replayed_is_indexed_anew() {
     }
 }
 
+/// A prune that had looked for an index before there was one took the blocks that were to be
+/// indexed, and for each later one the writer waited for ever.
+#[test]
+fn an_index_whose_blocks_are_taken_away_begins_anew() {
+    let rows = Arc::new(Memory::default());
+    let (store, mut chain) = store_over(&rows);
+    (0..6).for_each(|_| drop(grow(&mut chain, &store, 1, 1)));
+    for (indexed, left) in [(1, 3), (2, 4), (2, 5)] {
+        store.abandon_index().unwrap();
+        let base = store.range().unwrap().unwrap().0;
+        let mut writer = Writer::open(store.clone()).unwrap();
+        (0..indexed).for_each(|_| assert!(writer.advance().unwrap().is_some()));
+        // As if the prune were in the middle of its work.
+        store.abandon_index().unwrap();
+        assert_eq!(store.prune(Height(left)).unwrap(), left - base.0, "blocks");
+        while writer.advance().unwrap().is_some() || writer.forget(None).unwrap().is_some() {}
+        assert_eq!(store.indexed().unwrap(), Some((Height(left), Height(6))));
+        assert_eq!(searched(&store, &[is("work.done", "yes")]).0, 7 - left);
+        assert_eq!(rows_of(&*rows)[0].len() as u64, 7 - left);
+    }
+}
+
 /// What a long value ends with stands in the outcome, which is read once for all values of one
 /// transaction, and costs more if it is that of a block with many.
 #[test]
