@@ -201,8 +201,10 @@ impl Writer {
         let tail = match self.tails.entry(key) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                // What a crash has left of this block does not count.
-                let from = prefix.key(Place::first_of(Height(0)));
+                // Where the index begins, as there may be many deleted rows before. What a crash
+                // has left of this block does not count.
+                let base = self.range.map_or(0, |range| range.base);
+                let from = prefix.key(Place::first_of(Height(base)));
                 let span = Span::between(from, prefix.key(Place::first_of(hit.height)));
                 let row = self.store.last_in_run(prefix.column, &span)?;
                 let ordinal = row.map(|(_, row)| ordinal_of(&row)).transpose()?;
