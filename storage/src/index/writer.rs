@@ -21,7 +21,8 @@ use crate::store::{Step, Store};
 
 /// Rows written or deleted at a time.
 const ROWS_AT_A_TIME: usize = 1_000;
-/// Runs whose last ordinal is remembered.
+/// Runs whose last ordinal is remembered from one block to the next. One block may add any number
+/// to them.
 const TAILS_MAX: usize = 16_384;
 
 const INDEX_COLUMNS: [Column; 3] = [Column::Indexed, Column::TxEvents, Column::BlockEvents];
@@ -98,8 +99,8 @@ impl Writer {
         let mut step = self.store.step();
         step.batch.delete(Column::Chain, INDEX_KEY);
         for column in INDEX_COLUMNS {
-            // No name is that long.
-            step.batch.delete_range(column, [], vec![0xFF; NAME_BYTES_MAX]);
+            // No UTF-8 begins with this byte, and no height, as a height has 63 bits.
+            step.batch.delete_range(column, [], [0xFF_u8]);
         }
         step.write(Durable::Now)
     }
