@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use storage::{StorageError, Store};
 use types::message::WireStep;
-use types::{Address, Block, BlockId, BlockOutcome, Height, Round, TxHash, ValidatorIndex, Vote};
+use types::{
+    Address, Block, BlockId, BlockOutcome, Height, Round, Tx, TxHash, ValidatorIndex, Vote,
+};
 
 use crate::json::events as shape;
 use crate::search::{Query, Tags};
@@ -17,6 +19,9 @@ const KIND_TAG: &str = "tm.event";
 const EVENT_BYTES: usize = 512;
 /// How much more than its bytes a transaction weighs: once as it is, and once or twice as JSON.
 const BYTES_FACTOR: usize = 4;
+/// How much more than its text an attribute weighs: once as it is, once or twice as a tag, and
+/// three or four times as JSON.
+const TEXT_FACTOR: usize = 6;
 
 /// A block that was decided and executed.
 struct Executed {
@@ -223,11 +228,7 @@ impl Batch {
             let topic = Topic::ValidatorSetUpdates(it.clone());
             events.push(Event::new("ValidatorSetUpdates", Tags::new(), topic));
         }
-        let content: usize = block.txs.iter().map(|tx| tx.len()).sum();
-        let results = outcome.tx_results.iter().flat_map(|result| &result.events);
-        let attributes = results.chain(&outcome.events).map(|event| event.attributes.len());
-        let small = events.len() + attributes.sum::<usize>();
-        let bytes = content * BYTES_FACTOR + small * EVENT_BYTES;
+        let bytes = events.len() * EVENT_BYTES + weight_of(&block.txs, outcome);
         Self::new(events, Some(height), bytes)
     }
 
@@ -256,6 +257,21 @@ impl Batch {
     }
 }
 
+/// About how many bytes the contents of a block's events take once written.
+fn weight_of(txs: &[Tx], outcome: &BlockOutcome) -> usize {
+    let results = &outcome.tx_results;
+    let txs = txs.iter().map(|tx| tx.len());
+    let words = results.iter().map(|it| it.data.len() + it.log.len() + it.info.len());
+    let events = results.iter().flat_map(|result| &result.events).chain(&outcome.events);
+    let attributes = events.flat_map(|event| {
+        event.attributes.iter().map(|it| {
+            let text = event.kind.len() + it.key.len() + it.value.len();
+            EVENT_BYTES.max(TEXT_FACTOR * text)
+        })
+    });
+    txs.chain(words).sum::<usize>() * BYTES_FACTOR + attributes.sum::<usize>()
+}
+
 /// The place of a validator at a height; the first if the store does not know it.
 fn index_of(store: &Store, height: Height, address: &Address) -> ValidatorIndex {
     let validators = store.validators(height).ok().flatten();
@@ -273,4 +289,39 @@ fn tags_of(events: &[types::Event]) -> Tags {
         }
     }
     tags
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{EventAttribute, TxResult};
+
+    use super::*;
+
+    /// Small attributes were counted and long ones were not: few blocks of them filled the memory.
+    #[test]
+    fn what_is_long_weighs_more_than_its_bytes() {
+        const LONG: usize = 1_000_000;
+        let text = || "x".repeat(LONG);
+        let event = |key: String, value: String| types::Event {
+            kind: "work".to_owned(),
+            attributes: vec![EventAttribute { key, value, index: true }],
+        };
+        let of_block = |event| BlockOutcome { events: vec![event], ..BlockOutcome::default() };
+        let of_tx = |result| BlockOutcome { tx_results: vec![result], ..BlockOutcome::default() };
+        let result = TxResult::default;
+        let short = || event("done".to_owned(), "yes".to_owned());
+        for (outcome, copies) in [
+            (of_block(event("done".to_owned(), text())), TEXT_FACTOR),
+            (of_block(event(text(), String::new())), TEXT_FACTOR),
+            (of_tx(TxResult { events: vec![event("done".to_owned(), text())], ..result() }), 6),
+            (of_tx(TxResult { data: text().into(), ..result() }), BYTES_FACTOR),
+            (of_tx(TxResult { log: text(), ..result() }), BYTES_FACTOR),
+            (of_tx(TxResult { info: text(), ..result() }), BYTES_FACTOR),
+        ] {
+            let weight = weight_of(&[], &outcome);
+            assert!((copies * LONG..(copies + 1) * LONG).contains(&weight), "{weight}");
+        }
+        assert_eq!(weight_of(&[], &of_block(short())), EVENT_BYTES);
+        assert_eq!(weight_of(&[Tx::from("abc")], &BlockOutcome::default()), 3 * BYTES_FACTOR);
+    }
 }

@@ -310,7 +310,7 @@ fn slow_ones_of_a_crowd_are_cut_with_the_reason_and_the_others_miss_nothing() {
     served.block_on(async {
         let mut slow = Vec::new();
         let mut readers = tokio::task::JoinSet::new();
-        let (heard, mut all_heard) = tokio::sync::watch::channel(0_usize);
+        let (heard, mut all_heard) = tokio::sync::watch::channel(Vec::<usize>::new());
         let heard = std::sync::Arc::new(heard);
         for number in 0..20 {
             let mut client = Client::connect(served.address).await;
@@ -319,21 +319,21 @@ fn slow_ones_of_a_crowd_are_cut_with_the_reason_and_the_others_miss_nothing() {
                 slow.push(client);
                 continue;
             }
-            let heard = heard.clone();
+            let (heard, reader) = (heard.clone(), readers.len());
+            heard.send_modify(|counts| counts.push(0));
             readers.spawn(async move {
                 for index in 0..TXS {
                     let event = client.hear().await.expect("a reader is not cut");
                     let height = event["result"]["data"]["value"]["TxResult"]["height"].clone();
                     assert_eq!(height, (BLOCKS as usize + 1 + index).to_string());
-                    heard.send_modify(|count| *count += 1);
+                    heard.send_modify(|counts| counts[reader] += 1);
                 }
             });
         }
-        let readers_count = readers.len();
         for index in 0..TXS {
-            // No faster than the readers read, who are not to be the slow ones.
-            let least = index.saturating_sub(10) * readers_count;
-            all_heard.wait_for(|count| least <= *count).await.unwrap();
+            // No faster than each of the readers reads, who are not to be the slow ones.
+            let least = index.saturating_sub(10);
+            all_heard.wait_for(|counts| counts.iter().all(|it| least <= *it)).await.unwrap();
             let (node, tx) = (served.node.clone(), format!("{index}={}", "x".repeat(300_000)));
             let sent = move || rpc::Node::submit_later(&*node, tx.into());
             tokio::task::spawn_blocking(sent).await.unwrap().unwrap();
