@@ -132,6 +132,12 @@ impl Event {
             format!("\"data\":{},\"events\":{events}", self.topic.shape()).into()
         })
     }
+
+    /// Whether its JSON was needed yet.
+    #[cfg(test)]
+    pub fn is_written(&self) -> bool {
+        self.json.get().is_some()
+    }
 }
 
 impl Topic {
@@ -243,7 +249,7 @@ impl Batch {
         Self::new(vec![event], None, EVENT_BYTES * BYTES_FACTOR)
     }
 
-    /// Which of the events this query asks for, by their index.
+    /// Which of the events this query asks for, by their index, in order.
     pub fn matching(&self, query: &Query) -> Arc<[usize]> {
         let mut known = self.matching.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.get(query.text()) {

@@ -4,8 +4,8 @@
 //! Events come from the store and wait for the client, not the other way round. Each has an id,
 //! `HEIGHT.INDEX`; a browser sends the last one back by itself when it reconnects.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::vec;
 
 use axum::Json;
 use axum::extract::{Extension, Query as Fields, State};
@@ -22,7 +22,7 @@ use crate::blocks::check_range;
 use crate::bus;
 use crate::dispatch::Dispatcher;
 use crate::error::RpcError;
-use crate::events::Batch;
+use crate::events::{Batch, Event as ChainEvent};
 use crate::search::Query;
 use crate::server::Place;
 use crate::subscribe::{Hall, query_of};
@@ -72,7 +72,9 @@ struct Following {
     query: Option<Query>,
     next: Cursor,
     heights: watch::Receiver<Height>,
-    ready: VecDeque<Event>,
+    /// What is to be told of the last block that was read. Each is written when its turn comes, and
+    /// gone with it: a block's events as JSON are several times the block, for each client.
+    ready: vec::IntoIter<(Cursor, ChainEvent)>,
     ended: bool,
     _seat: OwnedSemaphorePermit,
 }
@@ -101,7 +103,7 @@ impl Following {
         let begin = dispatcher.run(move |backend| Ok(begin(&backend.store, next)?));
         let broken = |error| (StatusCode::INTERNAL_SERVER_ERROR, error);
         let next = begin.await.map_err(broken)?.map_err(|error| (StatusCode::GONE, error))?;
-        let ready = VecDeque::new();
+        let ready = vec![].into_iter();
         Ok(Self { dispatcher, query, next, heights, ready, ended: false, _seat: seat })
     }
 
@@ -115,8 +117,8 @@ impl Following {
     /// The next event, when it has happened; none if there are no more.
     async fn event(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(event);
+            if let Some((at, event)) = self.ready.next() {
+                return Some(self.written(at, &event));
             }
             if self.ended {
                 return None;
@@ -126,7 +128,7 @@ impl Following {
             let height = self.next.height;
             let read = self.dispatcher.run(move |backend| block_at(&backend.store, height));
             match read.await {
-                Ok(Block::Executed(batch)) => self.take(&batch),
+                Ok(Block::Executed(batch)) => self.take(*batch),
                 Ok(Block::Later) => self.heights.changed().await.ok()?,
                 Ok(Block::Gone) => {
                     let text = format!("height {height} is not available any more: it was pruned");
@@ -143,18 +145,23 @@ impl Following {
         Event::default().event("error").data(reason)
     }
 
-    fn take(&mut self, batch: &Batch) {
+    fn take(&mut self, batch: Batch) {
         let Cursor { height, index: first } = self.next;
-        let all = || (0..batch.events.len()).collect();
-        let wanted = self.query.as_ref().map_or_else(all, |query| batch.matching(query));
-        let text = self.query.as_ref().map_or("", Query::text);
-        let query = serde_json::Value::from(text);
-        for &index in wanted.iter().filter(|index| first <= **index) {
-            let Some(event) = batch.events.get(index) else { continue };
-            let text = format!("{{\"query\":{query},{}}}", event.json());
-            self.ready.push_back(Event::default().id(format!("{height}.{index}")).data(text));
+        let matching = self.query.as_ref().map(|query| batch.matching(query));
+        let mut wanted = vec![];
+        for (index, event) in batch.events.into_iter().enumerate().skip(first) {
+            if matching.as_ref().is_none_or(|it| it.binary_search(&index).is_ok()) {
+                wanted.push((Cursor { height, index }, event));
+            }
         }
+        self.ready = wanted.into_iter();
         self.next = Cursor { height: height.next(), index: 0 };
+    }
+
+    fn written(&self, Cursor { height, index }: Cursor, event: &ChainEvent) -> Event {
+        let query = serde_json::Value::from(self.query.as_ref().map_or("", Query::text));
+        let text = format!("{{\"query\":{query},{}}}", event.json());
+        Event::default().id(format!("{height}.{index}")).data(text)
     }
 }
 

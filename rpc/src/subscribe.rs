@@ -151,22 +151,61 @@ impl Subscriptions {
         }
     }
 
-    /// What the client gets to read of these events, in order.
-    pub fn texts(&self, batch: &Batch) -> Vec<String> {
-        let mut texts: Vec<(usize, String)> = Vec::new();
+    /// What the client gets to read of these events, in order. Each text is written when it is
+    /// taken: all of a block's, for each client, would be a copy of the block for each of them.
+    pub fn texts<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = String> + 'a {
+        let mut wanted: Vec<(usize, &Subscription)> = Vec::new();
         for subscription in &self.of {
-            for &index in batch.matching(&subscription.query).iter() {
-                let Some(event) = batch.events.get(index) else { continue };
-                texts.push((index, format!("{}{}}}}}", subscription.head, event.json())));
-            }
+            let matching = batch.matching(&subscription.query);
+            wanted.extend(matching.iter().map(|&index| (index, subscription)));
         }
-        texts.sort_by_key(|(index, _)| *index);
-        texts.into_iter().map(|(_, text)| text).collect()
+        wanted.sort_by_key(|(index, _)| *index);
+        let events = wanted.into_iter().filter_map(|(index, subscription)| {
+            batch.events.get(index).map(|event| (event, subscription))
+        });
+        events.map(|(event, subscription)| format!("{}{}}}}}", subscription.head, event.json()))
     }
 
     /// Ends all, and returns whose they were: the ids of the requests that began them.
     pub fn cancel(&mut self) -> Vec<Value> {
         self.seat = None;
         std::mem::take(&mut self.of).into_iter().map(|it| it.id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::{Memory, Store};
+    use types::message::WireStep;
+    use types::{Height, Round};
+
+    use super::*;
+    use crate::events::{RoundEvent, RoundNews};
+
+    fn subscribed(queries: &[&str]) -> Subscriptions {
+        let mut all = Subscriptions::new(Hall::new(Bus::default(), &Config::default()));
+        for (id, query) in queries.iter().enumerate() {
+            all.subscribe(Value::from(id), query).unwrap();
+        }
+        all
+    }
+
+    /// The texts of a whole block, for each of a hundred clients, were more than memory can be.
+    #[test]
+    fn texts_are_written_one_at_a_time() {
+        let store = Store::in_memory(Arc::new(Memory::default())).unwrap();
+        let what = RoundEvent::Polka;
+        let (height, round, step) = (Height(7), Round::FIRST, WireStep::Prevote);
+        let batch = Batch::of_round(RoundNews { height, round, step, what }, &store);
+        let all = subscribed(&["tm.event='Polka'", "tm.event='Lock'", "tm.event EXISTS"]);
+        let mut texts = all.texts(&batch);
+        assert!(!batch.events[0].is_written());
+        for id in [0, 2] {
+            let text: Value = serde_json::from_str(&texts.next().unwrap()).unwrap();
+            assert_eq!(text["id"], id);
+            assert_eq!(text["result"]["data"]["value"]["height"], "7");
+            assert!(batch.events[0].is_written());
+        }
+        assert_eq!(texts.next(), None);
     }
 }
