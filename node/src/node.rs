@@ -344,6 +344,7 @@ fn open_rpc(
         store: prepared.store.clone(),
         application: prepared.application.clone(),
         genesis: Arc::clone(&prepared.genesis),
+        genesis_file: Arc::default(),
         bus: node.events.bus().clone(),
         node: Arc::new(node),
         search_rows_max: options.config.lockstep.search_rows_max,

@@ -1,7 +1,7 @@
 //! What the RPC asks of the running node beyond the store and the application: a picture of it, and
 //! a way in for transactions. The node implements it; tests have a small one of their own.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use storage::Store;
@@ -13,6 +13,7 @@ use types::{
 };
 
 use crate::bus::Bus;
+use crate::json::chain;
 
 /// Everything that the routes read from and write to.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct Backend {
     pub application: abci::Connections,
     /// How the chain began.
     pub genesis: Arc<Genesis>,
+    /// The same as a file, once somebody has asked for it: [`Backend::genesis_text`].
+    pub genesis_file: Arc<OnceLock<String>>,
     /// The rest of the node.
     pub node: Arc<dyn Node>,
     /// Most rows of the index that one search may read.
@@ -33,8 +36,15 @@ pub struct Backend {
     pub bus: Bus,
 }
 
+impl Backend {
+    /// How the chain began, as a file: written once, for it may be large.
+    pub fn genesis_text(&self) -> &str {
+        self.genesis_file.get_or_init(|| chain::genesis(&self.genesis).to_string())
+    }
+}
+
 /// The running node, as the RPC sees it. Nothing here may take longer than a few milliseconds,
-/// save [`Node::submit`], which waits for the application.
+/// save what says so.
 pub trait Node: Send + Sync + 'static {
     /// Who this node is. Never changes while it runs.
     fn identity(&self) -> &Identity;

@@ -91,9 +91,12 @@ pub fn network(backend: &Backend, _: &Arguments) -> Answer {
 
 /// A piece of the genesis file, for files that are too large for one answer.
 pub fn genesis_chunked(backend: &Backend, arguments: &Arguments) -> Answer {
-    let text = chain::genesis(&backend.genesis).to_string();
+    chunk_of(backend.genesis_text(), arguments.int("chunk").unwrap_or(0))
+}
+
+fn chunk_of(text: &str, asked: i64) -> Answer {
     let mut chunks = text.as_bytes().chunks(GENESIS_BYTES_MAX);
-    let (total, asked) = (chunks.len(), arguments.int("chunk").unwrap_or(0));
+    let total = chunks.len();
     let chunk = usize::try_from(asked).ok().and_then(|index| chunks.nth(index));
     let Some(chunk) = chunk else {
         let last = total.saturating_sub(1);
@@ -104,10 +107,31 @@ pub fn genesis_chunked(backend: &Backend, arguments: &Arguments) -> Answer {
 
 /// How the chain began.
 pub fn genesis(backend: &Backend, _: &Arguments) -> Answer {
-    if GENESIS_BYTES_MAX < backend.genesis.app_state.len() {
+    if GENESIS_BYTES_MAX < backend.genesis_text().len() {
         return Err(RpcError::internal(
             "genesis response is large, please use the genesis_chunked API instead",
         ));
     }
     Ok(json!({"genesis": chain::genesis(&backend.genesis)}))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn chunks_together_are_the_text() {
+        let text = format!("{}end", "x".repeat(2 * GENESIS_BYTES_MAX));
+        let chunks = (0..3).map(|index| {
+            let chunk = chunk_of(&text, index).unwrap();
+            assert_eq!((&chunk["chunk"], &chunk["total"]), (&number(index), &number(3)));
+            STANDARD.decode(chunk["data"].as_str().unwrap()).unwrap()
+        });
+        assert!(chunks.collect::<Vec<_>>().concat() == text.as_bytes());
+        let error = chunk_of(&text, 3).unwrap_err();
+        assert_eq!(error.data, "there are 2 chunks, 3 is invalid");
+    }
 }

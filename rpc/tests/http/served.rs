@@ -167,6 +167,7 @@ impl TestNode {
             store: inner.chain.store.clone(),
             application: Connections::local(application, Arc::default()),
             genesis: Arc::new(inner.chain.genesis.clone()),
+            genesis_file: Arc::default(),
             node: Arc::clone(self) as Arc<dyn Node>,
             search_rows_max: SEARCH_ROWS_MAX,
             answer_bytes_max: ANSWER_BYTES_MAX,
