@@ -55,10 +55,10 @@ pub trait Node: Send + Sync + 'static {
     /// Who is connected.
     fn peers(&self) -> Vec<Peer>;
 
-    /// Where consensus stands; none if the replica does not answer in time.
+    /// Where consensus stands; none if the replica does not answer in time. Waits up to a second.
     fn consensus(&self) -> Option<RoundState>;
 
-    /// CheckTx, and a place in the mempool if its code is 0.
+    /// CheckTx, and a place in the mempool if its code is 0. Waits for the application.
     ///
     /// # Errors
     /// If the mempool or the application cannot take it.
@@ -70,7 +70,8 @@ pub trait Node: Send + Sync + 'static {
     /// If the queue is full.
     fn submit_later(&self, tx: Tx) -> Result<(), SubmitError>;
 
-    /// Checks evidence of misbehaviour, and has it put into a block.
+    /// Checks evidence of misbehaviour, and has it put into a block. Reads the store, and checks
+    /// signatures: of an attack on light clients a whole commit of them.
     ///
     /// # Errors
     /// If it proves nothing, is on the chain already, or consensus is too busy for it.

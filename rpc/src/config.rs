@@ -31,7 +31,8 @@ pub struct Config {
     pub read_timeout: Duration,
     /// How long a client may leave an answer unread. Default: 10 s.
     pub write_timeout: Duration,
-    /// Most websocket clients that are subscribed at a time. Default: 100.
+    /// Most clients that listen at a time: websockets that are subscribed, and readers of
+    /// `/v1/events`. Default: 100.
     pub subscription_clients_max: usize,
     /// Most subscriptions of one client. Default: 5.
     pub subscriptions_per_client_max: usize,

@@ -33,7 +33,7 @@ pub struct Rpc {
     pub max_body_bytes: usize,
     /// Bytes of a request's headers.
     pub max_header_bytes: usize,
-    /// Websocket clients with subscriptions at one time.
+    /// Websocket clients with subscriptions, and readers of `/v1/events`, at one time.
     pub max_subscription_clients: usize,
     /// Subscriptions of one websocket client.
     pub max_subscriptions_per_client: usize,
