@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub commit_time: Option<Time>,
     /// Who votes.
     pub validators: Arc<ValidatorSet>,
+    /// Who voted on the last block; none before the first.
+    pub last_validators: Option<Arc<ValidatorSet>>,
     /// Whose turn it is.
     pub proposer: Address,
     /// The current proposal.

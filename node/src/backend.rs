@@ -191,6 +191,7 @@ fn round_state(snapshot: consensus::snapshot::Snapshot, peers: &[p2p::PeerFacts]
         start_time: snapshot.start_time,
         commit_time: snapshot.commit_time,
         validators: snapshot.validators,
+        last_validators: snapshot.last_validators,
         proposer: snapshot.proposer,
         proposal: snapshot.proposal,
         proposal_block: snapshot.proposal_block,

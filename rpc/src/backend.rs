@@ -225,6 +225,8 @@ pub struct RoundState {
     pub commit_time: Option<Time>,
     /// Who votes.
     pub validators: Arc<ValidatorSet>,
+    /// Who voted on the last block; none before the first.
+    pub last_validators: Option<Arc<ValidatorSet>>,
     /// Whose turn it is.
     pub proposer: Address,
     /// The current proposal.
@@ -239,7 +241,7 @@ pub struct RoundState {
     pub valid: Option<(Round, BlockId)>,
     /// Votes by round.
     pub votes: Vec<RoundVotes>,
-    /// Precommits for the last block, as far as seen.
+    /// Precommits for the last block, as far as seen, by the index among those who voted on it.
     pub last_commit: Vec<Option<Arc<Vote>>>,
     /// What is known of each peer.
     pub peers: Vec<PeerRoundState>,

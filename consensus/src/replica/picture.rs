@@ -13,6 +13,7 @@ impl Replica {
         let (rounds, proposals) = (current.rounds(), current.proposals());
         let proposal = proposals.of(rounds.round()).map(|it| (**it).clone());
         let focus = current.focus();
+        let last = current.state().last_block.as_ref();
         let whole = focus.filter(|id| proposals.block(id).is_some());
         Snapshot {
             height: current.height(),
@@ -21,6 +22,7 @@ impl Replica {
             start_time: current.start_time(),
             commit_time: self.commit_time,
             validators: std::sync::Arc::clone(&current.state().validators),
+            last_validators: last.map(|it| std::sync::Arc::clone(&it.validators)),
             proposer: current.proposer(),
             proposal,
             proposal_block: whole,

@@ -67,12 +67,15 @@ pub fn full(state: &RoundState) -> Value {
         "valid_block_parts": Value::Null,
         "votes": votes(state),
         "commit_round": -1,
-        "last_commit": {
+        "last_commit": state.last_validators.as_ref().map_or(Value::Null, |voters| json!({
             "votes": state.last_commit.iter().map(vote_text).collect::<Vec<_>>(),
-            "votes_bit_array": bit_array_text(&state.last_commit, &state.validators),
+            "votes_bit_array": bit_array_text(&state.last_commit, voters),
             "peer_maj_23s": {},
-        },
-        "last_validators": Value::Null,
+        })),
+        "last_validators": state.last_validators.as_ref().map_or_else(
+            || json!({"validators": null, "proposer": null}),
+            |set| validator_set(set),
+        ),
         "triggered_timeout_precommit": false,
     })
 }

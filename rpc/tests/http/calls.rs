@@ -283,7 +283,13 @@ fn the_state_of_consensus_is_told_in_the_references_words() {
     assert!(vote.starts_with("Vote{1:"), "{vote}");
     assert!(vote.contains(" 13/00/SIGNED_MSG_TYPE_PREVOTE(Prevote) 000000000000 "), "{vote}");
     let dump = call(served.address, "dump_consensus_state", Value::Null);
-    assert_eq!(dump["result"]["round_state"]["height"], "13");
+    let state = &dump["result"]["round_state"];
+    assert_eq!(state["height"], "13");
+    // By the powers of those who voted then, not of those who vote now.
+    assert_eq!(state["last_commit"]["votes_bit_array"], "BA{2:x_} 30/40 = 0.75");
+    let members = |set: &str| state[set]["validators"].as_array().unwrap().len();
+    assert_eq!((members("last_validators"), members("validators")), (2, 4));
+    assert_eq!(state["last_validators"]["proposer"]["voting_power"], "30");
     assert_eq!(dump["result"]["peers"][0]["peer_state"]["round_state"]["height"], "12");
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use types::message::WireStep;
 use types::{
     Address, BitArray, DuplicateVoteEvidence, Evidence, Height, Round, Tx, TxHash, TxResult,
-    ValidatorIndex, VoteKind,
+    ValidatorIndex, ValidatorSet, VoteKind, VotingPower,
 };
 
 use crate::chain::Chain;
@@ -368,7 +368,8 @@ fn peer(moniker: &str) -> Peer {
     }
 }
 
-/// The next height, in which one validator of four has prevoted nil.
+/// The next height, in which one validator of four has prevoted nil. As if there had been two
+/// validators at the last, of whom we have heard one.
 fn round_state(chain: &Chain) -> RoundState {
     let validators = chain.state.validators.clone();
     let height = chain.state.next_height();
@@ -376,6 +377,12 @@ fn round_state(chain: &Chain) -> RoundState {
     let mut prevotes = vec![None; validators.count()];
     let vote = chain.vote(VoteKind::Prevote, height, None, ValidatorIndex(1), time);
     prevotes[1] = Some(Arc::new(vote));
+    let vote = |index| {
+        chain.vote(VoteKind::Precommit, Height(height.0 - 1), None, ValidatorIndex(index), time)
+    };
+    let precommit = vote(0);
+    let of = |index: usize, power| (validators.validators()[index].public_key, VotingPower(power));
+    let last_validators = ValidatorSet::new(&[of(0, 30), of(1, 10)]).unwrap();
     let votes =
         RoundVotes { round: Round::FIRST, precommits: vec![None; validators.count()], prevotes };
     RoundState {
@@ -391,7 +398,8 @@ fn round_state(chain: &Chain) -> RoundState {
         locked: None,
         valid: None,
         votes: vec![votes],
-        last_commit: vec![None; validators.count()],
+        last_commit: vec![Some(Arc::new(precommit)), None],
+        last_validators: Some(Arc::new(last_validators)),
         peers: vec![PeerRoundState {
             node_address: "0011223344556677889900112233445566778899@10.0.0.2".to_owned(),
             height: Height(height.0 - 1),

@@ -129,6 +129,7 @@ mod tests {
             commit_time: None,
             proposer: state.validators.proposer().address,
             validators: Arc::clone(&state.validators),
+            last_validators: None,
             proposal: None,
             proposal_block: None,
             proposal_parts: None,
