@@ -1,12 +1,17 @@
 //! What a module says of itself: enough to write its messages, ask its questions and read the
 //! answers without knowing its types. `/describe` answers with it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 use serde_json::Value;
 use types::keys::PUBLIC_KEY_BYTES;
 
 use super::account::Account;
 use super::transaction::Message;
+
+/// How the reference tags the public keys that validators have.
+const PUBLIC_KEY_TYPE: &str = "tendermint/PubKeyEd25519";
 
 /// A module, described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -67,7 +72,8 @@ pub struct Field {
 pub enum Kind {
     /// 40 hexadecimal digits.
     Account,
-    /// 64 hexadecimal digits.
+    /// 64 hexadecimal digits; as text also 32 bytes in base64, bare or as `show-validator` prints
+    /// them.
     PublicKey,
     /// A number of 32 bits.
     SmallNumber,
@@ -97,10 +103,12 @@ impl Kind {
                 Some(account) => Ok(account.0.to_vec()),
                 None => Err(format!("{text:?} is not an account: 40 hexadecimal digits")),
             },
-            Kind::PublicKey => match hex::decode(text) {
-                Ok(key) if key.len() == PUBLIC_KEY_BYTES => Ok(key),
-                Ok(_) | Err(_) => Err(format!("{text:?} is not a key: 64 hexadecimal digits")),
-            },
+            Kind::PublicKey => public_key_of(text).ok_or_else(|| {
+                format!(
+                    "{text:?} is not a key: 64 hexadecimal digits, base64 of {PUBLIC_KEY_BYTES} \
+                     bytes, or the JSON that `lockstep show-validator` prints"
+                )
+            }),
             Kind::SmallNumber => match text.parse::<u32>() {
                 Ok(number) => Ok(number.to_le_bytes().to_vec()),
                 Err(_) => Err(format!("{text:?} is not a number of 32 bits")),
@@ -159,6 +167,18 @@ impl Kind {
     }
 }
 
+/// A public key in any of the forms that it is printed in.
+fn public_key_of(text: &str) -> Option<Vec<u8>> {
+    let has_length = |key: &Vec<u8>| key.len() == PUBLIC_KEY_BYTES;
+    if let Some(key) = hex::decode(text).ok().filter(has_length) {
+        return Some(key);
+    }
+    let tagged = serde_json::from_str::<Value>(text).ok();
+    let tagged = tagged.filter(|it| it["type"] == PUBLIC_KEY_TYPE);
+    let written = tagged.as_ref().and_then(|it| it["value"].as_str()).unwrap_or(text);
+    BASE64.decode(written).ok().filter(has_length)
+}
+
 fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (front, rest) = bytes.split_at_checked(count)?;
     *bytes = rest;
@@ -209,5 +229,25 @@ impl MessageDescription {
         let mut content = vec![self.tag];
         content.extend(parse_fields(self.fields, text_of)?);
         Ok(Message { module: module.to_owned(), content })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_taken_in_every_form_that_is_printed() {
+        let key = vec![7; PUBLIC_KEY_BYTES];
+        let (digits, base64) = (hex::encode(&key), BASE64.encode(&key));
+        let tagged = |kind: &str| format!(r#"{{"type":"{kind}","value":"{base64}"}}"#);
+        for text in [&digits, &base64, &tagged(PUBLIC_KEY_TYPE)] {
+            assert_eq!(Kind::PublicKey.parse(text), Ok(key.clone()), "{text}");
+        }
+        let (short, other) = (BASE64.encode([7; 31]), tagged("tendermint/PubKeySr25519"));
+        for text in [&digits[2..], &short, &other, "7", "{}", ""] {
+            let refused = Kind::PublicKey.parse(text).expect_err("it is no key");
+            assert!(refused.contains("64 hexadecimal digits, base64 of 32 bytes"), "{refused}");
+        }
     }
 }

@@ -30,12 +30,21 @@ const UNSORTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum KvStoreError {
     /// The store under the kvstore says so.
-    #[error("cannot open the kvstore in {}: {source}", path.display())]
+    #[error("cannot open the kvstore in {}", path.display())]
     Open {
         /// The folder.
         path: PathBuf,
         /// Why.
         source: fjall::Error,
+    },
+    /// Somebody else has it open.
+    #[error(
+        "cannot open the kvstore in {}: another process uses it; stop it, or choose another folder",
+        path.display()
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
     },
     /// Written by a later version of this software.
     #[error("the kvstore in {} has format {actual}, this software knows {FORMAT}", path.display())]
@@ -130,7 +139,10 @@ impl Disk {
             let records = database.keyspace("records", options)?;
             Ok(Self { database, records })
         };
-        let failed = |source| KvStoreError::Open { path: path.to_owned(), source };
+        let failed = |source| match source {
+            fjall::Error::Locked => KvStoreError::Locked { path: path.to_owned() },
+            source => KvStoreError::Open { path: path.to_owned(), source },
+        };
         let disk = open().map_err(failed)?;
         let damaged = |record| KvStoreError::Damaged { path: path.to_owned(), record };
         let mut summary = Summary::default();

@@ -156,7 +156,13 @@ impl Module for Auth {
             return Err(AuthError::Fee { actual: body.fee, least, denom }.into());
         }
         if 0 < body.fee {
-            bank.transfer(state, (account, Self::collector()), &denom, body.fee)?;
+            let paid = bank.transfer(state, (account, Self::collector()), &denom, body.fee);
+            paid.map_err(|error| {
+                // Else it would look as if it was about what the messages move.
+                let refusal = Refusal::from(error);
+                let log = format!("the fee of {} {denom} is not paid: {}", body.fee, refusal.log);
+                Refusal { log, ..refusal }
+            })?;
             state.emit(event("auth.fee", &[("payer", &account), ("amount", &body.fee)]));
         }
         Ok(())

@@ -209,7 +209,8 @@ fn a_store_is_open_only_once() {
     let folder = tempfile::tempdir().unwrap();
     let first = KvStore::open(folder.path()).unwrap();
     let second = KvStore::open(folder.path()).err().expect("the folder is taken");
-    assert!(matches!(second, KvStoreError::Open { .. }), "{second}");
+    assert!(matches!(second, KvStoreError::Locked { .. }), "{second}");
+    assert!(second.to_string().contains("another process uses it; stop it"), "{second}");
     drop(first);
     KvStore::open(folder.path()).unwrap();
 }

@@ -85,6 +85,8 @@ fn the_mempool_admits_one_account_as_far_as_its_funds_go() {
     assert_eq!(story.check(&tx(1)).code, 0);
     let spent = story.check(&tx(2));
     assert_eq!((spent.codespace.as_str(), spent.code), ("bank", 1));
+    let said = format!("the fee of {half} stake is not paid: account ");
+    assert!(spent.log.starts_with(&said), "{}", spent.log);
     // What was only admitted is forgotten with the next block.
     story.block(vec![]);
     assert_eq!(story.check(&tx(0)).code, 0);

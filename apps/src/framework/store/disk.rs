@@ -30,7 +30,10 @@ impl DiskRecords {
             let records = database.keyspace("records", options)?;
             Ok(Self { database, records })
         };
-        open().map_err(failed)
+        open().map_err(|error| match error {
+            fjall::Error::Locked => StoreError::Locked { folder: path.to_owned() },
+            error => failed(error),
+        })
     }
 }
 

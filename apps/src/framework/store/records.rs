@@ -1,6 +1,7 @@
 //! The seam under the store: an ordered map of bytes that is written in batches.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Records and what becomes of them: a new value, or none if they are removed.
 pub type Batch = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -46,6 +47,15 @@ pub enum StoreError {
     Engine {
         /// In its words.
         reason: String,
+    },
+    /// Somebody else has it open.
+    #[error(
+        "another process uses the application's store in {}; stop it, or choose another folder",
+        folder.display()
+    )]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
     },
     /// Written by a later version of this software.
     #[error("the application's store has format {actual}, this software knows {known}")]
