@@ -99,7 +99,8 @@ pub fn run(
         if let Some(height) = info.last_block_height {
             return Err(CheckError::NotFresh { height });
         }
-        application = format!("{} {}", info.data, info.version).trim().to_owned();
+        let name = if info.data.is_empty() { &application } else { &info.data };
+        application = format!("{name} {}", info.version).trim().to_owned();
         if let Ok((chain, mut begun)) = lead::begin(&mut board, config, &link) {
             // Where it broke off is noted; what it has done until then can still be compared.
             drop(lead::lead(&mut board, config, &link, (chain, &mut begun), tell));
@@ -112,7 +113,8 @@ pub fn run(
     }
     others.strange_frames(&mut *first, &link, tell);
     let (blocks, txs) = script.map_or((0, 0), |script| (script.steps.len(), script.txs().count()));
-    if txs == 0 {
+    // Else the block that it broke off at may have held some, and findings say so.
+    if txs == 0 && !board.has_failed(Claim::Answers) {
         let reason = "no transaction came into a block: give some that the application takes";
         let claims = [Claim::ResultCount, Claim::ResultsDeterministic, Claim::CheckTxSettles];
         board.unreached(&claims, reason);

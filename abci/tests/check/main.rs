@@ -139,6 +139,18 @@ fn whatever_is_wrong_with_frames_fails_its_claim_and_no_other() {
 }
 
 #[test]
+fn who_breaks_off_at_the_first_block_is_not_told_to_give_transactions() {
+    let config = Config { limit: Duration::from_secs(1), ..config() };
+    let report = check_frames(FrameFault::IsSilentAboutBlocks, &config);
+    for claim in [Claim::ResultCount, Claim::ResultsDeterministic, Claim::CheckTxSettles] {
+        let Finding::NotReached { reason } = report.of(claim) else {
+            panic!("{claim:?}\n{report}")
+        };
+        assert!(reason.contains("broke off before, see answers"), "{reason}");
+    }
+}
+
+#[test]
 fn there_is_a_fault_for_every_claim() {
     let faults = FAULTS.iter().map(|(_, claim)| claim);
     let all: Vec<&Claim> = faults.chain(FRAME_FAULTS.iter().map(|(_, claim)| claim)).collect();
