@@ -115,6 +115,15 @@ impl Client {
     }
 }
 
+/// How the application refused, if it did: with which code, whose, and in its words.
+pub fn refusal_of(result: &Value) -> Option<String> {
+    let code = result["code"].as_u64().filter(|code| *code != 0)?;
+    let text = |field: &str| result[field].as_str().filter(|it| !it.is_empty());
+    let codespace = text("codespace").map(|it| format!(" of {it}")).unwrap_or_default();
+    let log = text("log").map(|it| format!(": {it}")).unwrap_or_default();
+    Some(format!("code {code}{codespace}{log}"))
+}
+
 /// The first cause of an error, in the system's words.
 fn root_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
@@ -135,6 +144,16 @@ pub fn wait_for<T>(answer: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_name_what_is_there_to_name() {
+        let refusal = |it: Value| refusal_of(&it);
+        let whole = json!({ "code": 4, "codespace": "bank", "log": "too many" });
+        assert_eq!(refusal(whole).as_deref(), Some("code 4 of bank: too many"));
+        assert_eq!(refusal(json!({ "code": 4, "log": "" })).as_deref(), Some("code 4"));
+        assert_eq!(refusal(json!({ "code": 0, "codespace": "bank" })), None);
+        assert_eq!(refusal(json!({})), None);
+    }
 
     #[test]
     fn addresses_are_taken_in_every_form() {

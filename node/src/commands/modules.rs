@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, refusal_of};
 
 /// The module of this name.
 ///
@@ -19,7 +19,45 @@ pub fn module_of(name: &str) -> anyhow::Result<Description> {
     let names: Vec<&str> = modules.iter().map(|it| it.name).collect();
     let known = names.join(", ");
     let found = modules.iter().find(|it| it.name == name).copied();
-    found.ok_or_else(|| anyhow!("there is no module {name:?}; there are {known}"))
+    found.ok_or_else(|| anyhow!("the ledger has no module {name:?}; it has {known}"))
+}
+
+/// A line for each module that takes messages, for help texts.
+pub fn messages_help() -> String {
+    let modules = apps::ledger::router().descriptions();
+    let line = |module: &Description| {
+        let names: Vec<&str> = module.messages.iter().map(|it| it.name).collect();
+        format!("\n  lockstep tx {} {}", module.name, names.join("|"))
+    };
+    let lines: String = modules.iter().filter(|it| !it.messages.is_empty()).map(line).collect();
+    format!(
+        "Messages of the ledger's modules, whose fields `lockstep tx MODULE` names, and whose \
+         options `lockstep tx MODULE --help`:{lines}"
+    )
+}
+
+/// What a module can be told, with fields.
+pub fn messages_of(module: &Description) -> String {
+    let messages = module.messages.iter().map(|it| (it.name, it.summary, it.fields));
+    listed(module, messages.collect(), "it takes no messages")
+}
+
+/// What a module can be asked, with parameters.
+pub fn questions_of(module: &Description) -> String {
+    let questions = module.queries.iter().map(|it| (it.name, it.summary, it.parameters));
+    listed(module, questions.collect(), "it answers no questions")
+}
+
+/// A module, and under it names with summaries and fields; or the word for none.
+fn listed(module: &Description, named: Vec<(&str, &str, &[Field])>, none: &str) -> String {
+    let mut text = format!("{}: {}", module.name, module.summary);
+    for (name, summary, fields) in &named {
+        text += &format!("\n  {name}: {summary}{}", usage(fields));
+    }
+    if named.is_empty() {
+        text += &format!("\n  {none}");
+    }
+    text
 }
 
 /// The texts of fields: `name=text` for the field of that name, other words for the fields that are
@@ -59,7 +97,7 @@ fn resolved(kind: Kind, text: &str) -> String {
 /// What fields there are, one a line.
 pub fn usage(fields: &[Field]) -> String {
     let line = |it: &Field| format!("\n    {:<22} {} ({:?})", it.name, it.summary, it.kind);
-    if fields.is_empty() { " nothing".to_owned() } else { fields.iter().map(line).collect() }
+    if fields.is_empty() { " (no fields)".to_owned() } else { fields.iter().map(line).collect() }
 }
 
 /// What the application answers to a question.
@@ -93,11 +131,8 @@ pub async fn ask(
     });
     let mut answer = client.call("abci_query", params).await?;
     let whole = answer["response"].take();
-    let code = whole["code"].as_u64().unwrap_or(0);
-    if code != 0 {
-        let codespace = whole["codespace"].as_str().unwrap_or_default();
-        let log = whole["log"].as_str().unwrap_or_default();
-        bail!("the application refused {path} with code {code} of {codespace}: {log}");
+    if let Some(refusal) = refusal_of(&whole) {
+        bail!("the application refused {path} with {refusal}");
     }
     let bytes = |it: &Value| it.as_str().and_then(|text| BASE64.decode(text).ok());
     Ok(Response {
@@ -140,7 +175,22 @@ mod tests {
             let twice = texts_of(fields, &words(text)).expect_err("two are to get it");
             assert_eq!(twice.to_string(), said);
         }
+        let nothing = texts_of(&[], &words("5")).expect_err("there is no field");
+        assert_eq!(nothing.to_string(), "\"5\" is one word too many");
         let unknown = module_of("nobody").expect_err("there is no such module");
         assert!(unknown.to_string().contains("params, auth, bank, staking, kv"), "{unknown}");
+    }
+
+    #[test]
+    fn modules_list_what_they_take_and_answer() {
+        let staking = module_of("staking").expect("the ledger has it");
+        let told = messages_of(&staking);
+        assert!(told.contains("  unjail: ") && told.contains("(no fields)"), "{told}");
+        let auth = module_of("auth").expect("the ledger has it");
+        assert!(messages_of(&auth).ends_with("it takes no messages"));
+        assert!(questions_of(&auth).contains("\n  fee: "), "{}", questions_of(&auth));
+        let help = messages_help();
+        assert!(help.contains("\n  lockstep tx bank send"), "{help}");
+        assert!(!help.contains("tx auth"), "{help}");
     }
 }

@@ -2,13 +2,14 @@
 
 mod module;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 
 use crate::cli::Surroundings;
-use crate::client::{NodeArg, wait_for};
+use crate::client::{NodeArg, refusal_of, wait_for};
+use crate::commands::modules::{module_of, questions_of};
 
 /// Arguments of `lockstep query`.
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub struct Args {
     /// At which height; 0 is the latest.
     #[arg(long, default_value_t = 0)]
     height: u64,
-    /// Ask for a proof too.
+    /// Ask for a proof too: checked for a module's question; printed with --json otherwise.
     #[arg(long)]
     prove: bool,
     #[command(flatten)]
@@ -59,15 +60,31 @@ pub fn run(around: &Surroundings, args: &Args) -> anyhow::Result<()> {
     });
     let answer = wait_for(client.call("abci_query", params))?;
     let response = &answer["response"];
-    if around.json {
-        println!("{answer:#}");
+    let refusal = refusal_of(response);
+    // Another application may have such a key, and answers; the ledger refuses the bare name.
+    if refusal.is_some()
+        && !args.hex
+        && args.path.is_empty()
+        && let Ok(module) = module_of(&args.words[0])
+    {
+        if around.json {
+            println!("{:#}", json!(module));
+        } else {
+            println!("{}", questions_of(&module));
+        }
         return Ok(());
     }
-    let code = response["code"].as_u64().unwrap_or(0);
-    let log = response["log"].as_str().unwrap_or_default();
-    if code != 0 {
-        bail!("the application refused the query with code {code}: {log}");
+    let proven = response["proofOps"]["ops"].as_array().is_some_and(|ops| !ops.is_empty());
+    if around.json {
+        println!("{answer:#}");
+    } else if let Some(refusal) = refusal {
+        bail!("the application refused the query with {refusal}");
     }
+    ensure!(proven || !args.prove, "the application gave no proof; ask without --prove");
+    if around.json {
+        return Ok(());
+    }
+    let log = response["log"].as_str().unwrap_or_default();
     match response["value"].as_str().map(|text| BASE64.decode(text)) {
         Some(Ok(value)) if !value.is_empty() => println!("{}", String::from_utf8_lossy(&value)),
         Some(_) | None => bail!("the application has no value for {:?} ({log})", args.words[0]),

@@ -9,13 +9,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::ValueEnum;
 use serde_json::{Value, json};
+use types::TxHash;
 
 use crate::cli::Surroundings;
-use crate::client::{Client, NodeArg, wait_for};
+use crate::client::{Client, NodeArg, refusal_of, wait_for};
 use crate::complaint::Complaint;
+
+/// What errors say if nobody knows what became of a transaction: the node's, and our client's.
+const LATE: [&str; 2] = ["timed out waiting for tx", "no answer within"];
+/// Events of every transaction, which tell nothing about this one.
+const EVENTS_OF_ALL: [&str; 1] = ["auth.fee"];
 
 /// Arguments of `lockstep tx`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::modules::messages_help())]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -101,7 +108,15 @@ fn broadcast(
         (_, true) => "broadcast_tx_async",
         (false, false) => "broadcast_tx_commit",
     };
-    let answer = wait_for(client.call(method, json!({ "tx": BASE64.encode(tx) })))?;
+    let answer = wait_for(client.call(method, json!({ "tx": BASE64.encode(tx) })));
+    let answer = answer.map_err(|error| {
+        let text = format!("{error:#}");
+        if LATE.iter().any(|it| text.contains(it)) {
+            let hash = TxHash::of(tx);
+            return error.context(format!("transaction {hash} may still come into a block"));
+        }
+        error
+    })?;
     if around.json {
         println!("{answer:#}");
     }
@@ -115,6 +130,9 @@ fn broadcast(
             Some(height) => println!("{hash} is in block {height}"),
             None => println!("{hash} was sent"),
         }
+        for line in events_of(&answer["tx_result"]) {
+            println!("  {line}");
+        }
     }
     Ok(())
 }
@@ -124,10 +142,60 @@ fn misread(error: impl Display) -> Complaint {
 }
 
 fn check_code(result: &Value) -> anyhow::Result<()> {
-    let code = result["code"].as_u64().unwrap_or(0);
-    let log = result["log"].as_str().unwrap_or_default();
-    if code != 0 {
-        bail!("the application refused the transaction with code {code}: {log}");
+    match refusal_of(result) {
+        Some(refusal) => bail!("the application refused the transaction with {refusal}"),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What happened, one line for each event: only there is the number of a proposal, or when stake
+/// comes back.
+fn events_of(result: &Value) -> Vec<String> {
+    let list = |it: &Value| it.as_array().cloned().unwrap_or_default();
+    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+    let mut lines = Vec::new();
+    for event in list(&result["events"]) {
+        let mut line = text(&event["type"]);
+        if EVENTS_OF_ALL.contains(&line.as_str()) {
+            continue;
+        }
+        for attribute in list(&event["attributes"]) {
+            let (key, value) = (text(&attribute["key"]), text(&attribute["value"]));
+            line += &format!(" {}={}", word(&key), word(&value));
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// A text that can be told from what stands around it.
+fn word(text: &str) -> String {
+    let is_plain = |it: char| !it.is_whitespace() && !it.is_control() && !"\"=".contains(it);
+    let plain = !text.is_empty() && text.chars().all(is_plain);
+    if plain { text.to_owned() } else { format!("{text:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_lines_but_for_the_fee() {
+        let attribute = |key: &str, value: &str| json!({ "key": key, "value": value });
+        let event =
+            |kind: &str, attributes: Value| json!({ "type": kind, "attributes": attributes });
+        let result = json!({ "events": [
+            event("auth.fee", json!([attribute("amount", "1")])),
+            event("params.propose", json!([attribute("proposal", "1"), attribute("by", "AB")])),
+            event("app", json!([attribute("creator", "Cosmoshi Netowoko"), attribute("key", "")])),
+            event("bare", Value::Null),
+        ] });
+        let expected = [
+            "params.propose proposal=1 by=AB",
+            "app creator=\"Cosmoshi Netowoko\" key=\"\"",
+            "bare",
+        ];
+        assert_eq!(events_of(&result), expected);
+        assert_eq!(events_of(&Value::Null), Vec::<String>::new());
+    }
 }

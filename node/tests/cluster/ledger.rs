@@ -260,15 +260,54 @@ fn the_command_line_sends_what_modules_take_and_checks_the_proofs_of_what_they_a
     let nobody = "00".repeat(20);
     let shown = run(&["query", "bank", "balance", &nobody, "coin", "--prove"]).expect("an answer");
     assert!(shown.contains("nothing is there") && shown.contains("proven at height"), "{shown}");
+    let shown = run(&["query", "bank", "balance", "bob", "coin", "--prove", "--json"]);
+    let shown: Value = serde_json::from_str(&shown.expect("it is there")).expect("it is JSON");
+    assert_eq!(shown["answer"], json!({ "amount": "1000000007" }));
+    assert_eq!(shown["proven_under"].as_str().map(str::len), Some(64), "{shown}");
+    assert!(shown["response"]["proofOps"]["ops"][0]["data"].is_string(), "{shown}");
+    let shown = run(&["query", "bank", "supply", "gold", "--json"]).expect("an answer");
+    let shown: Value = serde_json::from_str(&shown).expect("it is JSON");
+    assert_eq!((&shown["answer"], &shown["proven_under"]), (&Value::Null, &Value::Null));
+    let said = run(&["query", "bank"]).expect("a list");
+    assert!(said.contains("  balance: ") && said.contains("denom"), "{said}");
+    let said = run(&["tx", "bank", "send", "bob", "coin", "1", "--home", "/nowhere"]);
+    let said = said.expect("it is sent");
+    let sent =
+        said.lines().any(|it| it.starts_with("  bank.send from=") && it.ends_with(" amount=1"));
+    assert!(sent && !said.contains("auth.fee"), "{said}");
     let said = run(&["tx", "bank"]).expect("a list");
     assert!(said.contains("send") && said.contains("denom"), "{said}");
     for (words, expected) in [
         (&["tx", "bank", "send", "bob", "coin", "1000000000000"][..], "less than 1000000000000"),
+        (&["tx", "bank", "send", "bob", "gold", "1"], "with code 1 of bank: account "),
+        (&["tx", "bank", "send", "bob", "coin", "1", "--fee", "9999999999999"], "the fee of 9999"),
+        (&["query", "x", "--prove"], "with code "),
         (&["tx", "bank", "send", "bob", "coin"], "amount"),
         (&["tx", "bank", "send", "bob", "coin", "many"], "is not a number"),
         (&["tx", "bank", "give", "bob"], "it has send"),
-        (&["tx", "banks", "send"], "there is no module \"banks\""),
+        (&["tx", "banks", "send"], "the ledger has no module \"banks\""),
         (&["query", "bank", "wealth", "bob"], "has no question \"wealth\""),
+    ] {
+        let error = run(words).expect_err("it cannot be done");
+        assert!(error.contains(expected), "{words:?}: {error}");
+    }
+    end_and_check(network);
+}
+
+#[test]
+fn a_node_without_the_ledger_is_sent_no_messages_and_gives_no_proofs() {
+    let mut network = Network::make_for("kvstore", (1, 0), &["consensus.timeout_commit=50ms"]);
+    network.start_all();
+    network.await_height(2);
+    let run = |words: &[&str]| lockstep(&network, 0, words);
+    let said = run(&["tx", "send", "bank=open"]).expect("it is sent");
+    assert!(said.contains("\n  app ") && said.contains(" key=bank"), "{said}");
+    // A key that is called as a module of the ledger is one all the same.
+    assert_eq!(run(&["query", "bank"]).as_deref(), Ok("open\n"));
+    for (words, expected) in [
+        (&["tx", "bank", "send", "bob", "coin", "5"][..], "application is not the ledger"),
+        (&["query", "bank", "balance", "bob", "coin"], "is its application the ledger?"),
+        (&["query", "bank", "--prove"], "the application gave no proof"),
     ] {
         let error = run(words).expect_err("it cannot be done");
         assert!(error.contains(expected), "{words:?}: {error}");

@@ -55,20 +55,27 @@ pub fn run(
     let key = key_of(&path, &parameters)?;
     let (response, proven) = wait_for(async {
         let response = ask(client, (&path, &parameters), (height, prove)).await?;
-        ensure!(response.key == key, "the node answered for another key than was asked for");
+        ensure!(
+            response.key == key,
+            "the node answered for another key than was asked for; is its application the ledger?"
+        );
         let proven = if prove { Some(check_proof(client, &response).await?) } else { None };
         Ok((response, proven))
     })?;
-    if around.json {
-        println!("{:#}", response.whole);
-        return Ok(());
-    }
-    if response.value.is_empty() {
-        println!("nothing is there");
+    let shown = if response.value.is_empty() {
+        None
     } else {
         let shown = show_fields(query.answer, &response.value);
-        let shown = shown.context("the application answered with something else")?;
-        println!("{shown:#}");
+        Some(shown.context("the application answered with something else")?)
+    };
+    if around.json {
+        let Response { whole, .. } = response;
+        println!("{:#}", json!({ "response": whole, "answer": shown, "proven_under": proven }));
+        return Ok(());
+    }
+    match shown {
+        Some(shown) => println!("{shown:#}"),
+        None => println!("nothing is there"),
     }
     if let Some(app_hash) = proven {
         println!("proven at height {} under app hash {app_hash}", response.height);
@@ -108,7 +115,8 @@ async fn check_proof(client: &Client, response: &Response) -> anyhow::Result<Str
     let commit = commit_at(client, next).await?;
     let shown = commit["signed_header"]["header"]["app_hash"].as_str().unwrap_or_default();
     let app_hash = AppHash(hex::decode(shown).context("the header has no app hash")?.into());
-    let proof = response.proof.as_ref().context("the application gave no proof")?;
+    let proof = response.proof.as_ref();
+    let proof = proof.context("the application gave no proof; ask without --prove")?;
     let value = (!response.value.is_empty()).then_some(&response.value[..]);
     if !proves(proof, &app_hash, &response.key, value) {
         bail!("the proof does not hold under the app hash {shown} of the header of height {next}");
