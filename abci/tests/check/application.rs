@@ -58,6 +58,7 @@ pub enum Fault {
     RefusesItsSnapshot,
     TakesAnySnapshot,
     FailsInABlock,
+    HasNoName,
 }
 
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -232,7 +233,7 @@ impl Application for Small {
             memory.shown_hash.clone()
         };
         Ok(InfoResponse {
-            data: "small".to_owned(),
+            data: if self.is(Fault::HasNoName) { "" } else { "small" }.to_owned(),
             last_block_height: (height != 0).then_some(Height(height)),
             last_block_app_hash,
             ..InfoResponse::default()

@@ -111,6 +111,8 @@ fn an_application_that_keeps_to_everything_passes_everything() {
     for report in [check(Fault::Nothing, &config()), check_frames(FrameFault::Nothing, &config())] {
         assert_eq!((report.failed(), report.not_reached()), (vec![], vec![]), "{report}");
     }
+    let nameless = check(Fault::HasNoName, &config());
+    assert_eq!((nameless.application.as_str(), nameless.failed()), ("an application", vec![]));
 }
 
 #[test]
