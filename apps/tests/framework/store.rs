@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use apps::framework::overlay::Writes;
 use apps::framework::proof::{self, PROOF_KIND};
-use apps::framework::store::Store;
+use apps::framework::store::{Store, StoreError};
 use apps::framework::{DiskRecords, MemoryRecords};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -104,6 +104,16 @@ fn what_is_not_retained_is_forgotten() {
         counts.push(records.count());
     }
     assert!(counts[199] <= counts[99] + 5, "after 100: {}, after 200: {}", counts[99], counts[199]);
+}
+
+#[test]
+fn records_on_disk_are_open_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = DiskRecords::open(folder.path()).unwrap();
+    let second = DiskRecords::open(folder.path()).err().expect("the folder is taken");
+    assert_eq!(second, StoreError::Locked { folder: folder.path().to_owned() });
+    drop(first);
+    DiskRecords::open(folder.path()).unwrap();
 }
 
 #[test]
