@@ -80,7 +80,7 @@ pub enum Command {
     Simulate(Box<simulate::Args>),
     /// Run one validator on a ready-made chain, for development. Its key is public: insecure.
     Dev(Box<dev::Args>),
-    /// Serve an application to a node of any make, over ABCI.
+    /// Serve, write and check applications.
     App(app::Args),
     /// Ask a running node how it is.
     Status(status::Args),

@@ -414,10 +414,17 @@ fn wrong_arguments_are_refused() {
         (&["load", "--endpoints", "a:1", "--size", "42"], "give 43 to 4194304"),
         (&["load", "--endpoints", "a:1", "--json", "/nowhere/x"], "--json /nowhere/x"),
         (&["tx", "send", "zz", "--encoding", "hex"], "TX"),
+        (&["tx", "counter", "add", "5"], "the ledger has no module \"counter\"; it has params"),
+        (&["tx", "bank", "send", "bob", "coin", "5", "--from", "zed"], "alice, bob, carol, dave"),
+        (&["start", "--proxy_app", "grpc://a:1"], "\"tcp://a:1\" and abci = \"grpc\""),
+        (&["app", "new", "fn"], "fn is taken by Rust or by Lockstep"),
+        (&["app", "new", "abci"], "abci is taken by Rust or by Lockstep"),
         (&["app", "check", "--abci", "tcp://127.0.0.1:1"], "cannot be reached"),
+        (&["app", "check", "--abci", "tcp://127.0.0.1:1"], "start it first"),
+        (&["app", "check", "--spawn", "sleep 9 {port}"], "does not say where to listen"),
         (
-            &["app", "check", "--spawn", "sh -c 'echo gone; exit 3'"],
-            "ended with exit status: 3: gone",
+            &["app", "check", "--spawn", "sh -c 'echo gone; exit 3' {address}"],
+            "ended with exit status: 3: gone; try the command in a shell",
         ),
         (&["app", "check", "--spawn", "x", "--heights", "3"], "give 15 to 10000"),
         (&["app", "check", "--spawn", "x", "--tx", "0xzz"], "--tx"),
@@ -428,12 +435,15 @@ fn wrong_arguments_are_refused() {
         refused(&output, &[says]);
     }
     for (args, says) in [
-        (["testnet", "--peer-config", "comet", "--o", "x"], "possible values: cometbft"),
-        (["testnet", "--peer-v", "1", "--o", "x"], "--peer-config"),
-        (["app", "check", "--heights", "15", "--json"], "--spawn"),
-        (["app", "check", "--spawn", "x", "--abci=tcp://a:1"], "--abci"),
+        (["testnet", "--peer-config", "comet", "--o", "x"].as_slice(), "possible values: cometbft"),
+        (&["testnet", "--peer-v", "1", "--o", "x"], "--peer-config"),
+        (&["app", "check", "--json"], "<--spawn <COMMAND>|--abci <ADDRESS>>"),
+        (&["app", "check", "--spawn", "x", "--abci=tcp://a:1"], "--abci"),
+        (&["app", "check", "--abci=tcp://a:1", "--over", "grpc"], "--over"),
+        (&["app", "check", "--spawn", "x", "--second=tcp://a:1"], "--second"),
+        (&["app", "check", "--abci", "a:1"], "or grpc://host:port"),
     ] {
-        let output = home.run(&args);
+        let output = home.run(args);
         assert_eq!(output.status.code(), Some(2), "wrong usage");
         assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
     }
@@ -458,7 +468,57 @@ fn an_application_is_checked_by_the_command_that_starts_it() {
     assert!(text(&output.stdout).contains("30 passed, 1 failed"), "{}", text(&output.stdout));
     let stderr = text(&output.stderr);
     assert_eq!(stderr, "error: the application does not keep to prepare-in-time\n");
-    assert!(home.read("junit.xml").contains("failures=\"1\" errors=\"0\" skipped=\"2\""));
+    let written = home.read("junit.xml");
+    for count in ["failures=\"1\"", "errors=\"0\"", "skipped=\"2\""] {
+        assert!(written.contains(count), "{written}");
+    }
+    // The report is not lost with the file.
+    let output = home.run(&["app", "check", "--spawn", &command, "--junit", "/nowhere/x"]);
+    refused(&output, &["--junit /nowhere/x"]);
+    assert!(text(&output.stdout).contains("31 passed, 0 failed"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn an_application_crate_is_written_with_a_program_that_serves_it() {
+    let home = Home::new();
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("node is in it");
+    let binary = env!("CARGO_BIN_EXE_lockstep");
+    let make = |more: &[&str]| {
+        let mut command = Command::new(binary);
+        run(command
+            .args(["app", "new"])
+            .args(more)
+            .arg("--lockstep")
+            .arg(checkout)
+            .current_dir(home.root()))
+    };
+    let output = make(&["tally"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("--proxy_app tcp://127.0.0.1:26658"), "{stdout}");
+    assert!(stdout.contains("--spawn 'target/debug/tally {address} {dir}'"), "{stdout}");
+    assert!(home.read("tally/src/main.rs").contains("use tally::Counter;"));
+    let output = make(&["counts", "--json"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let files = ["Cargo.toml", "src/lib.rs", "src/main.rs", "tests/chain.rs"];
+    assert_eq!(answer["files"], json!(files));
+    assert!(answer["folder"].as_str().is_some_and(|it| it.ends_with("/counts")), "{answer}");
+    refused(&make(&["tally"]), &["tally exists already"]);
+}
+
+#[test]
+fn help_names_the_modules_and_json_describes_one() {
+    let home = Home::new();
+    let shown = |args: &[&str]| {
+        let output = home.run(args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert!(shown(&["tx", "--help"]).contains("\n  lockstep tx bank send\n"));
+    assert!(shown(&["start", "--help"]).contains("--abci"));
+    let described = shown(&["tx", "bank", "--json"]);
+    let described: Value = serde_json::from_str(&described).expect("it is JSON");
+    assert_eq!(described["messages"][0]["fields"][1]["name"], "denom");
 }
 
 #[test]

@@ -68,16 +68,21 @@ enum Place {
 }
 
 impl FromStr for Place {
-    type Err = EndpointError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, EndpointError> {
+    fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("grpc://") {
-            None => text.parse().map(Place::Socket),
-            Some(address) => {
+            None => text.parse().map(Place::Socket).map_err(|error| match error {
+                EndpointError::Kind { .. } => "it is no address of an application; \
+                     write tcp://host:port, unix:///path or grpc://host:port"
+                    .to_owned(),
+                error => error.to_string(),
+            }),
+            Some(address) => match format!("tcp://{address}").parse::<Endpoint>() {
+                Ok(_) => Ok(Place::Grpc(address.to_owned())),
                 // The same rules, and the same complaints.
-                format!("tcp://{address}").parse::<Endpoint>()?;
-                Ok(Place::Grpc(address.to_owned()))
-            }
+                Err(error) => Err(error.to_string().replace("tcp://", "grpc://")),
+            },
         }
     }
 }
@@ -127,7 +132,7 @@ impl Server {
 pub fn run(around: &Surroundings, args: &Args) -> Result<()> {
     match &args.command {
         Command::Serve(args) => serve(around, args),
-        Command::New(args) => new::run(args),
+        Command::New(args) => new::run(around, args),
         Command::Check(args) => check::run(around, args),
     }
 }
@@ -165,5 +170,21 @@ async fn stop_signal([mut terminate, mut interrupt]: [Signal; 2]) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_of_three_kinds_and_complaints_name_them() {
+        let place = |text: &str| text.parse::<Place>();
+        assert_eq!(place("grpc://a:1"), Ok(Place::Grpc("a:1".to_owned())));
+        assert_eq!(place("tcp://a:1"), Ok(Place::Socket(Endpoint::Tcp("a:1".to_owned()))));
+        let refused = place("a:1").expect_err("it has no scheme");
+        assert!(refused.contains("unix:///path or grpc://host:port"), "{refused}");
+        let refused = place("grpc://a").expect_err("it has no port");
+        assert_eq!(refused, "\"grpc://a\" lacks a port; write grpc://host:port");
     }
 }

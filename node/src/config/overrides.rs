@@ -9,9 +9,10 @@ use super::Config;
 use crate::complaint::Complaint;
 
 /// Flags that the reference has too; the others are not shown in the help.
-const SHOWN: [(&str, &str); 16] = [
+const SHOWN: [(&str, &str); 17] = [
     ("moniker", "The node's name, for people"),
     ("proxy_app", "The application: kvstore, ledger, tcp://host:port or unix:///path"),
+    ("abci", "What an application outside speaks: socket, or grpc (at tcp://host:port)"),
     ("log_level", "A level, or levels by module: consensus:debug,p2p:none,*:info"),
     ("log_format", "plain or json"),
     ("db_dir", "Folder of the store"),

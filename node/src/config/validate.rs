@@ -78,6 +78,11 @@ impl Config {
             }
             return Ok(());
         }
+        if let Some(address) = self.proxy_app.strip_prefix("grpc://") {
+            let problem = format!("{:?} does not say how the node speaks", self.proxy_app);
+            let remedy = format!("write proxy_app = \"tcp://{address}\" and abci = \"grpc\"");
+            return Err(Fault::new("proxy_app", problem, remedy));
+        }
         let parsed = self.proxy_app.parse::<abci::Endpoint>();
         parsed.map(drop).map_err(|error| {
             let remedy =

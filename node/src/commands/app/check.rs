@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use abci::QueryRequest;
 use abci::check::{
-    self, Config, HEIGHTS, HEIGHTS_MAX, HEIGHTS_MIN, Instances, Link, Report, Running,
+    self, CheckError, Config, HEIGHTS, HEIGHTS_MAX, HEIGHTS_MIN, Instances, Link, Report, Running,
 };
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use clap::ArgGroup;
 use tokio::runtime::{Handle, Runtime};
 use types::{Genesis, Tx};
 
@@ -29,22 +30,23 @@ const TIMEOUT_SECONDS_MAX: u64 = 3600;
 /// Arguments of `lockstep app check`.
 #[derive(Debug, clap::Args)]
 #[group(id = "app-check")]
+#[command(group = ArgGroup::new("instances").args(["spawn", "abci"]).required(true))]
 pub struct Args {
     /// Start instances with this command, as many as are needed, each without state, and kill
     /// them. In it {address} is where to listen, {port} the port of that, and {dir} an empty folder
     /// for the state. It is run by `sh`, and must be one command, without pipes or &&, that stays
     /// in the foreground.
-    #[arg(long, value_name = "COMMAND", required_unless_present = "abci", conflicts_with = "abci")]
+    #[arg(long, value_name = "COMMAND")]
     spawn: Option<String>,
     /// Over what instances that are started are reached.
-    #[arg(long, value_enum, default_value_t = Over::Unix, requires = "spawn")]
+    #[arg(long, value_enum, default_value_t = Over::Unix, conflicts_with = "abci")]
     over: Over,
     /// An instance that runs already and has no state: tcp://HOST:PORT, unix:///PATH or
     /// grpc://HOST:PORT. It is left with the state of the check.
     #[arg(long, value_name = "ADDRESS")]
     abci: Option<Place>,
     /// A second one, independent of the first.
-    #[arg(long, value_name = "ADDRESS", requires = "abci")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "spawn")]
     second: Option<Place>,
     /// Begin the chain as this genesis file says, instead of a chain of four validators.
     #[arg(long, value_name = "FILE")]
@@ -102,20 +104,33 @@ pub fn run(around: &Surroundings, args: &Args) -> Result<()> {
     // Ends what was started, before anything is said.
     drop(instances);
     let report = report.map_err(|error| {
-        let place = if args.spawn.is_some() { "--spawn" } else { "--abci" };
-        Complaint::new(place, "", error.to_string(), "give an application that has no state")
+        let (place, remedy) = match (&args.spawn, &error) {
+            (Some(_), CheckError::NotFresh { .. }) => {
+                ("--spawn", "the command must keep its state in {dir}")
+            }
+            (Some(_), _) => ("--spawn", "try the command in a shell"),
+            (None, CheckError::NotFresh { .. }) => {
+                ("--abci", "give an application that has no state")
+            }
+            (None, _) => ("--abci", "start it first"),
+        };
+        Complaint::new(place, "", error.to_string(), remedy)
     })?;
     conclude(around, args, &report)
 }
 
 fn conclude(around: &Surroundings, args: &Args, report: &Report) -> Result<()> {
-    if let Some(path) = &args.junit {
-        fs::write(path, render::junit(report)?).with_context(|| path.display().to_string())?;
-    }
     if around.json {
         println!("{:#}", render::json(report));
     } else {
         print!("{report}");
+    }
+    // Last, so that a check of minutes is not lost with the file.
+    if let Some(path) = &args.junit {
+        fs::write(path, render::junit(report)?).map_err(|error| {
+            let remedy = "name a file in a folder that is there";
+            Complaint::new(format!("--junit {}", path.display()), "", error.to_string(), remedy)
+        })?;
     }
     match report.failed().len() {
         0 => Ok(()),
@@ -126,6 +141,7 @@ fn conclude(around: &Surroundings, args: &Args, report: &Report) -> Result<()> {
 
 fn instances(args: &Args, config: &Config, runtime: &Handle) -> Result<Box<dyn Instances>> {
     if let Some(command) = &args.spawn {
+        check_place(command, args.over)?;
         let spawned = Spawned::new(command, args.over, config.limit, runtime)?;
         let (living, signals) = (spawned.living(), {
             let _within = runtime.enter();
@@ -147,6 +163,22 @@ fn instances(args: &Args, config: &Config, runtime: &Handle) -> Result<Box<dyn I
         None => "give --second, or --spawn instead of --abci",
     };
     Ok(Box::new(Running::new(connecting.collect(), remedy)))
+}
+
+/// An instance that is not told where to listen would be waited for in vain.
+fn check_place(command: &str, over: Over) -> Result<(), Complaint> {
+    let (told, remedy) = match over {
+        Over::Unix => (command.contains("{address}"), "write {address} into it"),
+        Over::Tcp | Over::Grpc => (
+            command.contains("{address}") || command.contains("{port}"),
+            "write {address} or {port} into it",
+        ),
+    };
+    if told {
+        return Ok(());
+    }
+    let problem = format!("`{command}` does not say where to listen");
+    Err(Complaint::new("--spawn", "", problem, remedy))
 }
 
 fn connect(place: &Place, limit: Duration, runtime: &Handle) -> std::io::Result<Link> {
