@@ -118,9 +118,9 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// Reads the query of a URI, already cut into percent-decoded pairs; those of a form may follow.
-    /// Of a name the first counts that is not empty. Unknown ones are ignored, as the reference
-    /// does.
+    /// Reads the query of a URI, already cut into percent-decoded pairs; those of a form may
+    /// follow. Of a name the first counts that is not empty. Unknown ones are ignored, as the
+    /// reference does.
     ///
     /// # Errors
     /// If one is not of its kind.

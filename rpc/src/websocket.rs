@@ -175,11 +175,14 @@ impl Conversation {
 
     async fn say(&mut self, response: &Response) -> Result<(), End> {
         let text = serde_json::to_string(response).expect("a response is made of JSON values");
-        self.write([Message::from(text)]).await
+        self.heard_at += write(&mut self.socket, [Message::from(text)]).await?;
+        Ok(())
     }
 
     async fn tell(&mut self, batch: &Batch) -> Result<(), End> {
-        self.write(self.subscriptions.texts(batch).into_iter().map(Message::from)).await
+        let messages = self.subscriptions.texts(batch).map(Message::from);
+        self.heard_at += write(&mut self.socket, messages).await?;
+        Ok(())
     }
 
     /// The client has missed some: its subscriptions end, and it may begin others.
@@ -195,20 +198,24 @@ impl Conversation {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        self.write([Message::Ping(axum::body::Bytes::new())]).await
-    }
-
-    /// Writes messages. The client is not silent meanwhile: we do not listen, and who reads slowly
-    /// has not come to our ping yet.
-    async fn write(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
-        let begun = Instant::now();
-        for message in messages {
-            self.socket.feed(message).await?;
-        }
-        self.socket.flush().await?;
-        self.heard_at += begun.elapsed();
+        let message = Message::Ping(axum::body::Bytes::new());
+        self.heard_at += write(&mut self.socket, [message]).await?;
         Ok(())
     }
+}
+
+/// Writes messages, and returns how long that took. The client is not silent meanwhile: we do not
+/// listen, and who reads slowly has not come to our ping yet.
+async fn write(
+    socket: &mut WebSocket,
+    messages: impl IntoIterator<Item = Message>,
+) -> Result<Duration, End> {
+    let begun = Instant::now();
+    for message in messages {
+        socket.feed(message).await?;
+    }
+    socket.flush().await?;
+    Ok(begun.elapsed())
 }
 
 /// Waits for the answer that is worked on; for ever if there is none.

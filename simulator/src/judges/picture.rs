@@ -135,7 +135,11 @@ mod tests {
             proposal_parts: None,
             locked: None,
             valid: None,
-            votes: vec![RoundVotes { round, prevotes: vec![], precommits: vec![Some(vote)] }],
+            votes: vec![RoundVotes {
+                round,
+                prevotes: vec![],
+                precommits: vec![Some(vote.into())],
+            }],
             last_commit: vec![],
             catching_up: false,
             peers: vec![PeerSnapshot {
@@ -167,7 +171,7 @@ mod tests {
         assert_eq!(verdict(1, &|_| {}), Ok(()));
         assert!(verdict(2, &|_| {}).is_err(), "it is behind");
         let (height, round) = (Height(1), Round::FIRST);
-        let first = |it: &mut Snapshot, vote| it.votes[0].precommits[0] = Some(vote);
+        let first = |it: &mut Snapshot, vote: Vote| it.votes[0].precommits[0] = Some(vote.into());
         // The validator with number 3 is Byzantine: it may have signed anything.
         let byzantine = sample.vote(3, (height, round), None);
         assert_eq!(verdict(1, &|it| first(it, byzantine.clone())), Ok(()));
@@ -180,7 +184,7 @@ mod tests {
             },
             // It is the strongest's turn, and that is not the weakest.
             &|it| it.proposer = sample.curves.public(0).address(),
-            &|it| it.last_commit = vec![Some(sample.vote(0, (height, round), None))],
+            &|it| it.last_commit = vec![Some(sample.vote(0, (height, round), None).into())],
             &|it| it.peers[0].peer = PeerId(8),
         ];
         for (number, lie) in lies.into_iter().enumerate() {
