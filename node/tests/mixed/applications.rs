@@ -98,6 +98,9 @@ pub fn told_alike_by_abci_cli() {
     ];
     let asked = [("socket", &ours), ("socket", &theirs), ("grpc", &grpc)];
     let told = asked.map(|(abci, address)| {
+        // While it waits for an application, the tool writes so between its answers.
+        let reached = || std::net::TcpStream::connect(address).ok();
+        drop(wait_for("the application listens", reached));
         let ask = || Some(ask(abci, address)).filter(|output| output.status.success());
         String::from_utf8(wait_for("the application answers", ask).stdout).expect("a text")
     });
