@@ -15,6 +15,9 @@ use crate::search::{Query, Tags};
 
 /// The tag that names the kind of an event.
 const KIND_TAG: &str = "tm.event";
+/// The kinds of events that a block has. All others happen in a round, and are not kept.
+pub const BLOCK_KINDS: [&str; 6] =
+    ["NewBlock", "NewBlockHeader", "NewBlockEvents", "NewEvidence", "Tx", "ValidatorSetUpdates"];
 /// What an event without content weighs in memory, in bytes.
 const EVENT_BYTES: usize = 512;
 /// How much more than its bytes a transaction weighs: once as it is, and once or twice as JSON.

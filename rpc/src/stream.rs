@@ -22,14 +22,10 @@ use crate::blocks::check_range;
 use crate::bus;
 use crate::dispatch::Dispatcher;
 use crate::error::RpcError;
-use crate::events::{Batch, Event as ChainEvent};
+use crate::events::{BLOCK_KINDS, Batch, Event as ChainEvent};
 use crate::search::Query;
 use crate::server::Place;
 use crate::subscribe::{Hall, query_of};
-
-/// The kinds of events that a block has. All others happen in a round, and are not kept.
-const KINDS: [&str; 6] =
-    ["NewBlock", "NewBlockHeader", "NewBlockEvents", "NewEvidence", "Tx", "ValidatorSetUpdates"];
 
 /// What stands in the URI.
 #[derive(Deserialize)]
@@ -203,11 +199,11 @@ fn begin(store: &Store, asked: Option<Cursor>) -> Result<Result<Cursor, RpcError
 fn block_query_of(text: &str) -> Result<Query, RpcError> {
     let query = query_of(text)?;
     let mut asked = query.conditions().iter().filter(|it| it.key == "tm.event");
-    if KINDS.iter().any(|kind| asked.clone().all(|it| it.claim.holds(kind))) {
+    if BLOCK_KINDS.iter().any(|kind| asked.clone().all(|it| it.claim.holds(kind))) {
         return Ok(query);
     }
     let asked = asked.next().map(ToString::to_string).unwrap_or_default();
-    let kinds = KINDS.join(", ");
+    let kinds = BLOCK_KINDS.join(", ");
     Err(RpcError::invalid_params(format!(
         "query: no event of a block has {asked}; what is streamed has tm.event one of {kinds}"
     )))
