@@ -126,7 +126,7 @@ pub struct Gossip {
     told_place: Option<Place>,
     /// Whether it was still the same at the last slow tick.
     idle: bool,
-    /// The valid or decided block that peers were told of.
+    /// The valid block that peers were told of, and whether it was decided, and whole.
     told_block: Option<(Height, Round, PartSetHeader, (bool, bool))>,
     /// The block of which we last said that parts are missing.
     lacked: Option<PartSetHeader>,

@@ -17,8 +17,8 @@ use crate::complaint::Complaint;
 
 /// What errors say if nobody knows what became of a transaction: the node's, and our client's.
 const LATE: [&str; 2] = ["timed out waiting for tx", "no answer within"];
-/// Events of every transaction, which tell nothing about this one.
-const EVENTS_OF_ALL: [&str; 1] = ["auth.fee"];
+/// The event of every transaction, which tells nothing about this one.
+const FEE_EVENT: &str = "auth.fee";
 
 /// Arguments of `lockstep tx`.
 #[derive(Debug, clap::Args)]
@@ -156,7 +156,7 @@ fn events_of(result: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     for event in list(&result["events"]) {
         let mut line = text(&event["type"]);
-        if EVENTS_OF_ALL.contains(&line.as_str()) {
+        if line == FEE_EVENT {
             continue;
         }
         for attribute in list(&event["attributes"]) {
