@@ -95,19 +95,28 @@ where
     H: Herald,
 {
     /// A pool that asks `application`, looks up in `store` what has passed, and tells `herald`.
+    ///
+    /// # Errors
+    /// If the store fails.
     #[expect(clippy::disallowed_types, reason = "see the type")]
-    pub fn new(pool: Mempool, application: A, store: Store, herald: H) -> Self {
-        Self {
+    pub fn new(
+        pool: Mempool,
+        application: A,
+        store: Store,
+        herald: H,
+    ) -> Result<Self, StorageError> {
+        let last = store.range()?.map_or(0, |(_, last)| last.0);
+        Ok(Self {
             pool: std::sync::Mutex::new(pool),
             quiet: std::sync::RwLock::new(()),
             rechecking: std::sync::Mutex::new(()),
             application,
             store,
-            height: AtomicU64::new(0),
+            height: AtomicU64::new(last),
             blocks: AtomicU64::new(0),
             peers: std::sync::Mutex::new(vec![]),
             herald,
-        }
+        })
     }
 
     /// Looks at the pool. The lock is for look-ups only.

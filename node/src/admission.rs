@@ -10,7 +10,7 @@ use std::time::Instant;
 use consensus::Input;
 use execution::admission::{Busy, GOSSIP_PAUSE, Herald, SubmitError, log_failure};
 use mempool::{Mempool, Source};
-use storage::Store;
+use storage::{StorageError, Store};
 use types::{Height, Message, PeerId, Tx, TxResult};
 
 use crate::driver::Event;
@@ -75,15 +75,18 @@ pub struct Admission {
 impl Admission {
     /// A pool that asks `application`, looks up in `store` what has passed, tells `network`, and
     /// rings `bell`.
+    ///
+    /// # Errors
+    /// If the store fails.
     pub fn new(
         pool: Mempool,
         application: abci::Client,
         store: Store,
         network: p2p::Handle,
         bell: Bell,
-    ) -> Self {
-        let rules = Arc::new(Rules::new(pool, application, store, bell));
-        Self { rules, relay: None, network }
+    ) -> Result<Self, StorageError> {
+        let rules = Arc::new(Rules::new(pool, application, store, bell)?);
+        Ok(Self { rules, relay: None, network })
     }
 
     /// The same, with transactions passed on to the application and back.

@@ -11,7 +11,8 @@ use abci::{
 use execution::admission::Herald;
 use execution::{Admission, Pool};
 use mempool::{Mempool, Source};
-use types::{Block, BlockOutcome, Height, Tx, TxResult};
+use storage::Durable;
+use types::{Block, BlockOutcome, ExtendedCommit, Height, PeerId, Round, Tx, TxResult};
 
 use crate::chain::{disk, first_state, key};
 
@@ -105,7 +106,7 @@ fn admission() -> (Arc<dyn Application>, Admission<Arc<dyn Application>, Silence
     let application: Arc<dyn Application> = Arc::new(Counting::default());
     let pool = Mempool::new(mempool::Config::default());
     let (_, store) = disk();
-    (Arc::clone(&application), Admission::new(pool, application, store, Silence))
+    (Arc::clone(&application), Admission::new(pool, application, store, Silence).unwrap())
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn the_first_block_is_one_block() {
     let application: Arc<dyn Application> = Arc::clone(&counting) as Arc<dyn Application>;
     let pool = Mempool::new(mempool::Config::default());
     let (_, store) = disk();
-    let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    let admission = Admission::new(pool, Arc::clone(&application), store, Silence).unwrap();
     for number in 0..5 {
         assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
     }
@@ -226,7 +227,7 @@ fn nobody_waits_for_rechecks_that_never_end() {
     let application: Arc<dyn Application> = Arc::clone(&slow) as Arc<dyn Application>;
     let pool = Mempool::new(mempool::Config::default());
     let (_, store) = disk();
-    let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    let admission = Admission::new(pool, Arc::clone(&application), store, Silence).unwrap();
     for number in 0..=254 {
         admission.submit(tx(number), Source::Local).unwrap();
     }
@@ -256,4 +257,33 @@ fn nobody_waits_for_rechecks_that_never_end() {
         chain.join().unwrap()
     });
     assert!(blocks < 100, "it waited for {blocks} blocks");
+}
+
+/// A peer sends what has succeeded, before the node has seen a block since its start. It looked as if
+/// it stood at height 0, and each transaction that ever succeeded was kept from coming back.
+#[test]
+fn what_passed_long_ago_may_come_again_right_after_a_start() {
+    for (last, comes_again) in [(FIRST + 9_999, false), (FIRST + 10_000, true)] {
+        let (_, store) = disk();
+        let (block, outcome) = block(FIRST);
+        let mut step = store.step();
+        step.outcome(&block, &outcome).unwrap();
+        let mut tip = block.clone();
+        tip.header.height = Height(last);
+        let parts = tip.part_set();
+        let id = tip.id(&parts);
+        let commit = ExtendedCommit {
+            height: Height(last),
+            round: Round::FIRST,
+            block_id: id,
+            signatures: vec![],
+        };
+        step.decide(&tip, &id, &parts, &commit);
+        step.write(Durable::Now).unwrap();
+        let application: Arc<dyn Application> = Arc::new(Slow::default());
+        let pool = Mempool::new(mempool::Config::default());
+        let admission = Admission::new(pool, application, store, Silence).unwrap();
+        let taken = admission.submit(tx(0), Source::Peer(PeerId(1)));
+        assert_eq!(taken.is_ok(), comes_again, "{last}: {taken:?}");
+    }
 }

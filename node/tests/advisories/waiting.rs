@@ -64,13 +64,14 @@ impl Bench {
     fn admission(&self, replica: SyncSender<Event>) -> Arc<Admission> {
         let application: Arc<dyn Application> = Arc::new(KvStore::in_memory());
         let (work, _) = sync_channel(1);
-        Arc::new(Admission::new(
+        let admission = Admission::new(
             Mempool::new(mempool::Config::default()),
             Connections::local(application, Arc::default()).mempool,
             self.store.clone(),
             self.network.clone(),
             Bell::new(work, replica),
-        ))
+        );
+        Arc::new(admission.expect("the store is empty"))
     }
 
     /// A replica at the first height, whose votes must carry extensions, and its driver.
