@@ -8,7 +8,7 @@ use std::time::Duration;
 use abci::{Application, Connections};
 use apps::KvStore;
 use consensus::{Input, Question, Replica, Start};
-use mempool::{Mempool, Source};
+use mempool::Mempool;
 use node::admission::{Admission, Bell};
 use node::driver::{Driver, Event};
 use node::events::Events;
@@ -206,7 +206,7 @@ fn advisory_43_the_replica_never_waits_for_room_in_its_own_queue() {
     let bench = Bench::new();
     let (replica, _inbox) = sync_channel(1);
     let admission = bench.admission(replica.clone());
-    let taken = admission.submit(types::Tx::from_static(b"name=satoshi"), Source::Local);
+    let taken = admission.submit(types::Tx::from_static(b"name=satoshi"));
     assert_eq!(taken.expect("the kvstore takes it").code, 0);
     replica.send(Event::Stop).expect("there is room for one");
     let (told, heard) = sync_channel(1);
