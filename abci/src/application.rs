@@ -52,6 +52,28 @@ pub trait Application: Send + Sync + 'static {
     /// Fatal to the node.
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError>;
 
+    /// As [`Application::check_tx`], for several in their order: `heard` is given each answer as
+    /// soon as it is there. Nothing that answers a call needs to change it.
+    ///
+    /// # Errors
+    /// Fatal to the node.
+    fn check_txs(
+        &self,
+        requests: &[CheckTxRequest],
+        heard: &mut dyn FnMut(TxResult),
+    ) -> Result<(), ApplicationError> {
+        requests.iter().try_for_each(|request| {
+            heard(self.check_tx(request)?);
+            Ok(())
+        })
+    }
+
+    /// How many transactions [`Application::check_txs`] is best given: one, unless asking takes a
+    /// journey that several can share. A block waits for the answers to all of them.
+    fn checks_at_once(&self) -> usize {
+        1
+    }
+
     /// Takes a transaction that a peer's application told of into the application's own mempool:
     /// code 0 keeps it, [`CODE_RETRY`] and above mean that it may be brought again. Asked only of
     /// an application whose node has `mempool.type = "app"`, and while other calls run.

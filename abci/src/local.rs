@@ -32,6 +32,17 @@ pub trait Watcher: Send + Sync + 'static {
         call: Call,
         ask: impl FnOnce() -> Result<T, ApplicationError>,
     ) -> Result<T, ApplicationError>;
+
+    /// As [`Watcher::watch`], for `count` calls of one kind that are put together.
+    ///
+    /// # Errors
+    /// As there.
+    fn watch_all<T>(
+        &self,
+        call: Call,
+        count: usize,
+        ask: impl FnOnce() -> Result<T, ApplicationError>,
+    ) -> Result<T, ApplicationError>;
 }
 
 /// An application in this process, and who watches its calls.
@@ -72,6 +83,19 @@ impl<W: Watcher> Application for LocalClient<W> {
 
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
         self.watcher.watch(Call::CheckTx, || self.application.check_tx(request))
+    }
+
+    fn check_txs(
+        &self,
+        requests: &[CheckTxRequest],
+        heard: &mut dyn FnMut(TxResult),
+    ) -> Result<(), ApplicationError> {
+        let ask = || self.application.check_txs(requests, heard);
+        self.watcher.watch_all(Call::CheckTx, requests.len(), ask)
+    }
+
+    fn checks_at_once(&self) -> usize {
+        self.application.checks_at_once()
     }
 
     fn insert_tx(&self, tx: &Tx) -> Result<u32, ApplicationError> {

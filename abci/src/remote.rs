@@ -74,6 +74,25 @@ pub trait Transport: Send + Sync + 'static {
     /// What ended the connection.
     fn ask(&self, call: Call, request: &[u8]) -> Result<Bytes, Fault>;
 
+    /// As [`Transport::ask`], for several requests of one call: `heard` is given their answers, in
+    /// their order, each as soon as it has come.
+    ///
+    /// # Errors
+    /// As there, or what `heard` says.
+    fn ask_all(
+        &self,
+        call: Call,
+        requests: &[Vec<u8>],
+        heard: &mut dyn FnMut(Bytes) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        requests.iter().try_for_each(|request| heard(self.ask(call, request)?))
+    }
+
+    /// How many requests share a journey.
+    fn asks_at_once(&self) -> usize {
+        1
+    }
+
     /// Ends the connection: every call fails from now on, with the first reason there was.
     fn end(&self, fault: Fault);
 
@@ -98,18 +117,26 @@ impl<T: Transport> RemoteApplication<T> {
         request: &[u8],
         read: impl FnOnce(Bytes) -> Result<A, DecodeError>,
     ) -> Result<A, ApplicationError> {
-        let asked = self.transport.ask(call, request);
-        let answer = asked.and_then(|bytes| {
-            read(bytes).map_err(|error| {
-                let fault = Fault::Malformed { reason: error.to_string() };
-                self.transport.end(fault.clone());
-                fault
-            })
-        });
-        answer.map_err(|fault| {
-            let endpoint = self.transport.endpoint();
-            ApplicationError::new(call, format_args!("the application at {endpoint} {fault}"))
+        let asked = self.transport.ask(call, request).and_then(|bytes| self.read(bytes, read));
+        asked.map_err(|fault| self.complaint(call, &fault))
+    }
+
+    /// Reads an answer; who gives one that cannot be read is not asked again.
+    fn read<A>(
+        &self,
+        bytes: Bytes,
+        read: impl FnOnce(Bytes) -> Result<A, DecodeError>,
+    ) -> Result<A, Fault> {
+        read(bytes).map_err(|error| {
+            let fault = Fault::Malformed { reason: error.to_string() };
+            self.transport.end(fault.clone());
+            fault
         })
+    }
+
+    fn complaint(&self, call: Call, fault: &Fault) -> ApplicationError {
+        let endpoint = self.transport.endpoint();
+        ApplicationError::new(call, format_args!("the application at {endpoint} {fault}"))
     }
 }
 
@@ -129,6 +156,24 @@ impl<T: Transport> Application for RemoteApplication<T> {
     fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
         let read = |bytes: Bytes| codec::decode_result(&bytes);
         self.ask(Call::CheckTx, &request::encode_check_tx(request), read)
+    }
+
+    fn check_txs(
+        &self,
+        requests: &[CheckTxRequest],
+        heard: &mut dyn FnMut(TxResult),
+    ) -> Result<(), ApplicationError> {
+        let requests: Vec<Vec<u8>> = requests.iter().map(request::encode_check_tx).collect();
+        let mut hear = |bytes| {
+            heard(self.read(bytes, |bytes| codec::decode_result(&bytes))?);
+            Ok(())
+        };
+        let asked = self.transport.ask_all(Call::CheckTx, &requests, &mut hear);
+        asked.map_err(|fault| self.complaint(Call::CheckTx, &fault))
+    }
+
+    fn checks_at_once(&self) -> usize {
+        self.transport.asks_at_once()
     }
 
     fn insert_tx(&self, tx: &Tx) -> Result<u32, ApplicationError> {

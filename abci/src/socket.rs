@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Write};
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ pub use stream::Stream;
 
 /// How long reaching a host that does not answer may take.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
+/// How many requests share a journey.
+const ASKS_AT_ONCE: usize = 16;
+/// Most bytes of requests that one caller puts before it takes an answer, unless the first alone
+/// has more: fewer than lie between the two ends, so that an application may answer before it has
+/// read all.
+const BYTES_AT_ONCE: usize = 16 * 1024;
 
 /// One connection to an application on a socket.
 pub struct SocketConnection {
@@ -86,21 +93,24 @@ impl SocketConnection {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a request, and returns the ticket for its answer.
-    fn write(&self, call: Call, request: &[u8]) -> Result<u64, Fault> {
-        let mut frames = Vec::with_capacity(request.len() + 32);
-        write_frame(Kind::Ask(call).request_number(), request, &mut frames);
-        write_frame(Kind::Flush.request_number(), &[], &mut frames);
+    /// Writes requests of one call, and returns the tickets for their answers.
+    fn write(&self, call: Call, requests: &[&[u8]]) -> Result<Range<u64>, Fault> {
+        let bytes: usize = requests.iter().map(|request| request.len() + 32).sum();
+        let mut frames = Vec::with_capacity(bytes);
+        for request in requests {
+            write_frame(Kind::Ask(call).request_number(), request, &mut frames);
+            write_frame(Kind::Flush.request_number(), &[], &mut frames);
+        }
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let ticket = {
+        let tickets = {
             let mut desk = self.desk();
             if let Some(fault) = &desk.fault {
                 return Err(fault.clone());
             }
-            let ticket = desk.next_ticket;
-            desk.next_ticket += 1;
-            desk.waiting.push_back((ticket, call));
-            ticket
+            let first = desk.next_ticket;
+            desk.waiting.extend((first..).zip(requests.iter().map(|_| call)));
+            desk.next_ticket += requests.len() as u64;
+            first..desk.next_ticket
         };
         match (&self.stream).write_all(&frames) {
             Ok(()) => {}
@@ -110,7 +120,7 @@ impl SocketConnection {
             // It may have said why before it went: whoever reads will find out.
             Err(_) => self.stream.stop_writing(),
         }
-        Ok(ticket)
+        Ok(tickets)
     }
 
     /// Waits for an answer, and reads for all if nobody else does.
@@ -197,8 +207,35 @@ impl SocketConnection {
 
 impl Transport for SocketConnection {
     fn ask(&self, call: Call, request: &[u8]) -> Result<Bytes, Fault> {
-        let ticket = self.write(call, request)?;
-        self.take(ticket)
+        let tickets = self.write(call, &[request])?;
+        self.take(tickets.start)
+    }
+
+    fn ask_all(
+        &self,
+        call: Call,
+        requests: &[Vec<u8>],
+        heard: &mut dyn FnMut(Bytes) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut left = requests;
+        while !left.is_empty() {
+            let mut bytes = 0_usize;
+            let few = left.iter().take_while(|request| {
+                bytes += request.len();
+                bytes <= BYTES_AT_ONCE
+            });
+            let (now, later) = left.split_at(few.count().max(1));
+            let now: Vec<&[u8]> = now.iter().map(Vec::as_slice).collect();
+            for ticket in self.write(call, &now)? {
+                heard(self.take(ticket)?)?;
+            }
+            left = later;
+        }
+        Ok(())
+    }
+
+    fn asks_at_once(&self) -> usize {
+        ASKS_AT_ONCE
     }
 
     fn end(&self, fault: Fault) {

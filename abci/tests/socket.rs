@@ -17,11 +17,14 @@ use std::time::Duration;
 use abci::frame::{read_frame, write_frame};
 use abci::wire::{EXCEPTION, Kind, response};
 use abci::{
-    Application, Call, CheckTxKind, CheckTxRequest, ConnectionLost, Endpoint, Fault, InfoRequest,
-    Lifeline, RemoteApplication, SocketConnection, SocketServer, Transport,
+    Application, ApplicationError, BlockRequest, Call, CheckTxKind, CheckTxRequest, CommitResponse,
+    ConnectionLost, Endpoint, Fault, InfoRequest, InfoResponse, InitChainRequest,
+    InitChainResponse, Lifeline, QueryRequest, QueryResponse, RemoteApplication, SocketConnection,
+    SocketServer, Transport,
 };
 use bytes::Bytes;
 use echoing::Echoing;
+use types::{BlockOutcome, TxResult};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -99,6 +102,95 @@ fn a_client_that_writes_byte_by_byte_or_all_at_once_is_answered_in_order() {
             assert_eq!(frame.number, number);
             assert!(payload.is_none_or(|it| hex(&frame.payload) == it), "{frame:?}");
         }
+    }
+}
+
+fn checks(count: u8, bytes: usize) -> Vec<CheckTxRequest> {
+    let request =
+        |number| CheckTxRequest { tx: vec![number; bytes].into(), kind: CheckTxKind::New };
+    (0..count).map(request).collect()
+}
+
+/// Reads so many requests, each with its Flush.
+fn read_requests(reader: &mut BufReader<TcpStream>, count: u8) {
+    for _ in 0..2 * count {
+        read_frame(reader, |_| true).unwrap().unwrap();
+    }
+}
+
+/// The answer to a transaction, and to the Flush behind it.
+fn checked(code: u8) -> Vec<u8> {
+    let (check, flush) = (Kind::Ask(Call::CheckTx), Kind::Flush);
+    frames(&[(check.response_number(), &[8, code]), (flush.response_number(), &[])])
+}
+
+#[test]
+fn transactions_are_all_asked_about_before_any_answer_and_each_answer_is_heard_at_once() {
+    const COUNT: u8 = 16;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = Endpoint::Tcp(listener.local_addr().unwrap().to_string());
+    let (hear, heard) = std::sync::mpsc::channel();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_requests(&mut BufReader::new(stream.try_clone().unwrap()), COUNT);
+        for code in 0..COUNT {
+            stream.write_all(&checked(code)).unwrap();
+            assert_eq!(heard.recv_timeout(PATIENCE), Ok(u32::from(code)));
+        }
+    });
+    let remote = RemoteApplication::new(connect(&endpoint));
+    assert_eq!(remote.checks_at_once(), usize::from(COUNT));
+    remote.check_txs(&checks(COUNT, 100), &mut |it| hear.send(it.code).unwrap()).unwrap();
+    server.join().unwrap();
+}
+
+/// It writes a mebibyte for each transaction, and reads the next one only then; what lies between
+/// the ends of a Unix socket takes less than all that it is asked.
+#[test]
+fn an_application_with_much_to_say_may_say_it_before_it_has_read_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = Endpoint::Unix(folder.path().join("app.sock"));
+    let server = SocketServer::start(&endpoint, Arc::new(Wordy(Echoing::default()))).unwrap();
+    let remote = RemoteApplication::new(connect(server.endpoint()));
+    let requests = checks(40, 10_000);
+    let mut results = vec![];
+    remote.check_txs(&requests, &mut |it| results.push(it)).unwrap();
+    assert_eq!(results.len(), 40);
+    for (request, result) in requests.iter().zip(&results) {
+        assert_eq!((&result.data[..], result.log.len()), (&request.tx[..], 1 << 20));
+    }
+}
+
+/// Says back a transaction, and much more.
+struct Wordy(Echoing);
+
+impl Application for Wordy {
+    fn info(&self, request: &InfoRequest) -> Result<InfoResponse, ApplicationError> {
+        self.0.info(request)
+    }
+
+    fn init_chain(
+        &self,
+        request: &InitChainRequest,
+    ) -> Result<InitChainResponse, ApplicationError> {
+        self.0.init_chain(request)
+    }
+
+    fn check_tx(&self, request: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
+        let (data, log) = (request.tx.clone(), "x".repeat(1 << 20));
+        Ok(TxResult { data, log, ..TxResult::default() })
+    }
+
+    fn query(&self, request: &QueryRequest) -> Result<QueryResponse, ApplicationError> {
+        self.0.query(request)
+    }
+
+    fn finalize_block(&self, block: &BlockRequest) -> Result<BlockOutcome, ApplicationError> {
+        self.0.finalize_block(block)
+    }
+
+    fn commit(&self) -> Result<CommitResponse, ApplicationError> {
+        self.0.commit()
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use abci::{Application, ApplicationError, CheckTxKind, CheckTxRequest, CommitResponse};
 use mempool::{BlockLimits, Checked, Mempool, Refusal, Source};
 use storage::{StorageError, Store};
-use types::{Block, BlockOutcome, Height, PeerId, Tx, TxHash, TxResult};
+use types::{Block, BlockOutcome, Height, PeerId, Tx, TxHash, TxKey, TxResult};
 
 use crate::executor::Pool;
 
@@ -95,19 +95,28 @@ where
     H: Herald,
 {
     /// A pool that asks `application`, looks up in `store` what has passed, and tells `herald`.
+    ///
+    /// # Errors
+    /// If the store fails.
     #[expect(clippy::disallowed_types, reason = "see the type")]
-    pub fn new(pool: Mempool, application: A, store: Store, herald: H) -> Self {
-        Self {
+    pub fn new(
+        pool: Mempool,
+        application: A,
+        store: Store,
+        herald: H,
+    ) -> Result<Self, StorageError> {
+        let last = store.range()?.map_or(0, |(_, last)| last.0);
+        Ok(Self {
             pool: std::sync::Mutex::new(pool),
             quiet: std::sync::RwLock::new(()),
             rechecking: std::sync::Mutex::new(()),
             application,
             store,
-            height: AtomicU64::new(0),
+            height: AtomicU64::new(last),
             blocks: AtomicU64::new(0),
             peers: std::sync::Mutex::new(vec![]),
             herald,
-        }
+        })
     }
 
     /// Looks at the pool. The lock is for look-ups only.
@@ -120,20 +129,90 @@ where
         &self.herald
     }
 
-    /// Asks the application about a transaction and, if it accepts it, keeps it for a block.
+    /// Asks the application about a client's transaction and, if it accepts it, keeps it for a
+    /// block.
     ///
     /// # Errors
     /// If the pool or the application cannot take it. A code other than 0 is no error.
-    pub fn submit(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
-        let key = self.pool().admit(tx.clone(), source)?;
+    pub fn submit(&self, tx: Tx) -> Result<TxResult, SubmitError> {
+        let key = self.pool().admit(tx.clone(), Source::Local)?;
         let asking = self.asking_in_turn();
-        let result = self.check(tx, source).inspect_err(|_| self.pool().forget(&key))?;
+        let request = CheckTxRequest { tx, kind: CheckTxKind::New };
+        let result = self.application.check_tx(&request);
+        let result = result.inspect_err(|_| self.pool().forget(&key))?;
         let waits = self.pool().checked(&key, answer_of(&result))?;
         drop(asking);
         if waits {
             self.announce();
         }
         Ok(result)
+    }
+
+    /// The same for what a peer sent, a few at a time, as long as `goes_on` says so. What has
+    /// passed not long ago is not taken in again.
+    ///
+    /// # Errors
+    /// If the application or the store fails.
+    pub fn receive(
+        &self,
+        peer: PeerId,
+        txs: &[Tx],
+        goes_on: impl Fn() -> bool,
+    ) -> Result<(), SubmitError> {
+        let mut few = txs.chunks(self.checks_at_once()).take_while(|_| goes_on());
+        few.try_for_each(|txs| self.receive_few(peer, txs))
+    }
+
+    fn receive_few(&self, peer: PeerId, txs: &[Tx]) -> Result<(), SubmitError> {
+        let mut begun = Vec::with_capacity(txs.len());
+        for tx in txs {
+            // Those that the pool refuses end here.
+            if let Ok(key) = self.pool().admit(tx.clone(), Source::Peer(peer)) {
+                begun.push((key, tx.clone()));
+            }
+        }
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let asking = self.asking_in_turn();
+        let waits = self.check_new(begun)?;
+        drop(asking);
+        if waits {
+            self.announce();
+        }
+        Ok(())
+    }
+
+    /// Asks about transactions of peers whose check has begun. Each goes into the pool as soon as
+    /// there is an answer, so that it stands before those that are asked about later. Returns
+    /// whether some of them wait for a block now.
+    fn check_new(&self, begun: Vec<(TxKey, Tx)>) -> Result<bool, SubmitError> {
+        let (keys, txs): (Vec<TxKey>, Vec<Tx>) = begun.into_iter().unzip();
+        let give_up = |keys: &[TxKey]| keys.iter().for_each(|key| self.pool().forget(key));
+        let passed: Result<Vec<bool>, _> = txs.iter().map(|tx| self.has_passed(tx)).collect();
+        let passed = passed.inspect_err(|_| give_up(&keys))?;
+        let (mut asked, mut requests) = (Vec::new(), Vec::new());
+        for ((key, tx), passed) in keys.into_iter().zip(txs).zip(passed) {
+            if passed {
+                give_up(&[key]);
+            } else {
+                asked.push(key);
+                requests.push(CheckTxRequest { tx, kind: CheckTxKind::New });
+            }
+        }
+        let (mut left, mut waits) = (asked.iter(), false);
+        let answered = self.application.check_txs(&requests, &mut |result| {
+            let Some(key) = left.next() else { return };
+            waits |= self.pool().checked(key, answer_of(&result)) == Ok(true);
+        });
+        give_up(left.as_slice());
+        answered?;
+        Ok(waits)
+    }
+
+    /// How many transactions the application is asked about together.
+    fn checks_at_once(&self) -> usize {
+        self.application.checks_at_once().clamp(1, RECHECKS_AT_ONCE)
     }
 
     /// Keeps the application from committing until the pool has what it answers: what an answer
@@ -162,24 +241,11 @@ where
         }
     }
 
-    /// What the application says, unless a peer brings what has passed.
-    fn check(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
-        if matches!(source, Source::Peer(_)) && self.has_passed(&tx)? {
-            return Err(Refusal::Seen.into());
-        }
-        Ok(self.application.check_tx(&CheckTxRequest { tx, kind: CheckTxKind::New })?)
-    }
-
     /// Whether a transaction has succeeded not long ago.
     fn has_passed(&self, tx: &Tx) -> Result<bool, StorageError> {
         let place = self.store.tx_place(&TxHash::of(tx))?.filter(|place| place.code == CODE_OK);
         let height = self.height.load(Ordering::Relaxed);
         Ok(place.is_some_and(|place| height.saturating_sub(place.height.0) < STALE_HEIGHTS_MAX))
-    }
-
-    /// As [`Admission::submit`], for whoever does not wait for the answer.
-    pub fn admit(&self, tx: Tx, source: Source) {
-        log_failure(self.submit(tx, source));
     }
 
     /// Tells once there are transactions for this height; returns it if there are some already.
@@ -232,7 +298,7 @@ where
     /// are more.
     pub fn recheck(&self) -> bool {
         let _turn = self.rechecking.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..RECHECKS_AT_ONCE {
+        for _ in 0..RECHECKS_AT_ONCE.div_ceil(self.checks_at_once()) {
             match self.recheck_next() {
                 Ok(true) => {}
                 Ok(false) => return false,
@@ -245,15 +311,21 @@ where
         self.pool().rechecks_pending()
     }
 
-    /// Asks again about the next transaction, under the lock that keeps the next block away: each
-    /// is asked about once after a block. Returns whether there was one.
+    /// Asks again about the next transactions, under the lock that keeps the next block away: each
+    /// is asked about once after a block. Returns whether there were any.
     fn recheck_next(&self) -> Result<bool, ApplicationError> {
         let _asking = self.asking();
-        let next = self.pool().next_recheck(1).pop();
-        let Some((key, tx)) = next else { return Ok(false) };
-        let request = CheckTxRequest { tx, kind: CheckTxKind::Recheck };
-        let result = self.application.check_tx(&request)?;
-        self.pool().rechecked(&key, answer_of(&result));
+        let next = self.pool().next_recheck(self.checks_at_once());
+        let request = |(key, tx)| (key, CheckTxRequest { tx, kind: CheckTxKind::Recheck });
+        let (keys, requests): (Vec<_>, Vec<_>) = next.into_iter().map(request).unzip();
+        if requests.is_empty() {
+            return Ok(false);
+        }
+        let mut left = keys.iter();
+        self.application.check_txs(&requests, &mut |result| {
+            let Some(key) = left.next() else { return };
+            self.pool().rechecked(key, answer_of(&result));
+        })?;
         Ok(true)
     }
 }
@@ -290,7 +362,7 @@ where
 }
 
 /// What nobody waits for is logged, unless it is the transaction's own fault.
-pub fn log_failure(outcome: Result<TxResult, SubmitError>) {
+pub fn log_failure<T>(outcome: Result<T, SubmitError>) {
     match outcome {
         Ok(_) | Err(SubmitError::Refused(_)) => {}
         Err(error @ (SubmitError::Application(_) | SubmitError::Store(_))) => {

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use consensus::Input;
 use execution::admission::{Busy, GOSSIP_PAUSE, Herald, SubmitError, log_failure};
-use mempool::{Mempool, Source};
-use storage::Store;
+use mempool::Mempool;
+use storage::{StorageError, Store};
 use types::{Height, Message, PeerId, Tx, TxResult};
 
 use crate::driver::Event;
@@ -75,15 +75,18 @@ pub struct Admission {
 impl Admission {
     /// A pool that asks `application`, looks up in `store` what has passed, tells `network`, and
     /// rings `bell`.
+    ///
+    /// # Errors
+    /// If the store fails.
     pub fn new(
         pool: Mempool,
         application: abci::Client,
         store: Store,
         network: p2p::Handle,
         bell: Bell,
-    ) -> Self {
-        let rules = Arc::new(Rules::new(pool, application, store, bell));
-        Self { rules, relay: None, network }
+    ) -> Result<Self, StorageError> {
+        let rules = Arc::new(Rules::new(pool, application, store, bell)?);
+        Ok(Self { rules, relay: None, network })
     }
 
     /// The same, with transactions passed on to the application and back.
@@ -105,17 +108,20 @@ impl Admission {
     ///
     /// # Errors
     /// If the pool or the application cannot take it. A code other than 0 is no error.
-    pub fn submit(&self, tx: Tx, source: Source) -> Result<TxResult, SubmitError> {
-        match (&self.relay, source) {
-            (None, _) => self.rules.submit(tx, source),
-            (Some(relay), Source::Local) => relay.submit(tx),
-            (Some(relay), Source::Peer(_)) => relay.bring(&tx).map(|()| TxResult::default()),
+    pub fn submit(&self, tx: Tx) -> Result<TxResult, SubmitError> {
+        match &self.relay {
+            None => self.rules.submit(tx),
+            Some(relay) => relay.submit(tx),
         }
     }
 
-    /// As [`Admission::submit`], for whoever does not wait for the answer.
-    fn admit(&self, tx: Tx, source: Source) {
-        log_failure(self.submit(tx, source));
+    /// Takes in what a peer sent, unless the node stops meanwhile.
+    fn receive(&self, peer: PeerId, txs: &[Tx]) {
+        if let Some(relay) = &self.relay {
+            let wanted = txs.iter().take_while(|_| !self.is_stopping());
+            return wanted.for_each(|tx| log_failure(relay.bring(tx)));
+        }
+        log_failure(self.rules.receive(peer, txs, || !self.is_stopping()));
     }
 
     /// Transactions from a peer; dropped if too many wait already (it will not be the only one to
@@ -172,11 +178,8 @@ impl Admission {
                 work.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
             match next {
-                Ok(Work::Received(peer, txs)) => {
-                    let wanted = txs.into_iter().take_while(|_| !self.is_stopping());
-                    wanted.for_each(|tx| self.admit(tx, Source::Peer(peer)));
-                }
-                Ok(Work::Submitted(tx)) => self.admit(tx, Source::Local),
+                Ok(Work::Received(peer, txs)) => self.receive(peer, &txs),
+                Ok(Work::Submitted(tx)) => log_failure(self.submit(tx)),
                 Ok(Work::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -8,7 +8,6 @@ use consensus::Input;
 use execution::check_evidence;
 use execution::handshake::{DIALECT_VERSION, P2P_VERSION};
 use execution::memory::SharedMemory;
-use mempool::Source;
 use rpc::backend::{
     DecidedTx, DialError, DialTerms, Identity, Index, Node, Peer, PeerRoundState, Pending,
     RoundState, RoundVotes, SubmitError,
@@ -94,7 +93,7 @@ impl Node for NodeBackend {
     }
 
     fn submit(&self, tx: Tx) -> Result<TxResult, SubmitError> {
-        let taken = self.admission.submit(tx, Source::Local);
+        let taken = self.admission.submit(tx);
         taken.map_err(|error| SubmitError { reason: error.to_string() })
     }
 

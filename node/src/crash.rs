@@ -43,9 +43,21 @@ impl Watcher for Calls {
         call: Call,
         ask: impl FnOnce() -> Result<T, ApplicationError>,
     ) -> Result<T, ApplicationError> {
-        place(|name| name.strip_prefix("before-") == Some(call.name()));
+        self.watch_all(call, 1, ask)
+    }
+
+    fn watch_all<T>(
+        &self,
+        call: Call,
+        count: usize,
+        ask: impl FnOnce() -> Result<T, ApplicationError>,
+    ) -> Result<T, ApplicationError> {
+        let pass = |side| {
+            (0..count).for_each(|_| place(|name| name.strip_prefix(side) == Some(call.name())));
+        };
+        pass("before-");
         let answer = ask();
-        place(|name| name.strip_prefix("after-") == Some(call.name()));
+        pass("after-");
         answer
     }
 }

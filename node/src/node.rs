@@ -177,7 +177,7 @@ async fn live(options: &Options, prepared: Prepared, rpc_runtime: &Runtime) -> R
     let events = Arc::new(Events::new(Arc::clone(&metrics), index_bell.clone()));
     let (network, network_events) = open_network(options, &prepared)?;
     let queues = Queues::new();
-    let admission = open_admission(config, &prepared, &network, &queues);
+    let admission = open_admission(config, &prepared, &network, &queues)?;
     let backend = NodeBackend {
         identity: backend::identity(
             options,
@@ -237,7 +237,7 @@ fn open_admission(
     prepared: &Prepared,
     network: &p2p::Handle,
     queues: &Queues,
-) -> Arc<Admission> {
+) -> anyhow::Result<Arc<Admission>> {
     let application = &prepared.application.mempool;
     let admission = Admission::new(
         Mempool::new(config.mempool()),
@@ -245,9 +245,9 @@ fn open_admission(
         prepared.store.clone(),
         network.clone(),
         Bell::new(queues.work.0.clone(), queues.inputs.0.clone()),
-    );
+    )?;
     let relay = config.relay().map(|config| Relay::new(application.clone(), config));
-    Arc::new(admission.relayed(relay))
+    Ok(Arc::new(admission.relayed(relay)))
 }
 
 /// What the threads share.

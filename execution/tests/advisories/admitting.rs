@@ -10,7 +10,7 @@ use abci::{
 };
 use execution::admission::Herald;
 use execution::{Admission, Pool};
-use mempool::{Mempool, Source};
+use mempool::Mempool;
 use storage::{Memory, Store};
 use types::{BlockOutcome, Height, Tx, TxResult};
 
@@ -80,10 +80,10 @@ fn advisory_49_no_answer_about_an_old_state_escapes_the_recheck() {
     let application: Arc<dyn Application> = Arc::clone(&fickle) as Arc<dyn Application>;
     let store = Store::in_memory(Arc::new(Memory::default())).unwrap();
     let pool = Mempool::new(mempool::Config::default());
-    let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    let admission = Admission::new(pool, Arc::clone(&application), store, Silence).unwrap();
     let (block, _) = Chain::new().decide_only(vec![], vec![]);
     std::thread::scope(|scope| {
-        scope.spawn(|| admission.submit(Tx::from_static(b"tx"), Source::Local).unwrap());
+        scope.spawn(|| admission.submit(Tx::from_static(b"tx")).unwrap());
         fickle.gate.wait();
         // The answer comes, but the pool is in use by somebody else and cannot take it yet.
         let in_use = admission.pool();

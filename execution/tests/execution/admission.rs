@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use abci::{
     Application, ApplicationError, BlockRequest, Call, CheckTxKind, CheckTxRequest, CommitResponse,
-    InfoRequest, InfoResponse, InitChainRequest, InitChainResponse, QueryRequest, QueryResponse,
+    InfoRequest, InfoResponse, InitChainRequest, InitChainResponse, LocalClient, QueryRequest,
+    QueryResponse, Timings,
 };
 use execution::admission::Herald;
 use execution::{Admission, Pool};
-use mempool::{Mempool, Source};
-use types::{Block, BlockOutcome, Height, Tx, TxResult};
+use mempool::Mempool;
+use storage::Durable;
+use types::{Block, BlockOutcome, ExtendedCommit, Height, PeerId, Round, Tx, TxResult};
 
 use crate::chain::{disk, first_state, key};
 
@@ -105,20 +107,20 @@ fn admission() -> (Arc<dyn Application>, Admission<Arc<dyn Application>, Silence
     let application: Arc<dyn Application> = Arc::new(Counting::default());
     let pool = Mempool::new(mempool::Config::default());
     let (_, store) = disk();
-    (Arc::clone(&application), Admission::new(pool, application, store, Silence))
+    (Arc::clone(&application), Admission::new(pool, application, store, Silence).unwrap())
 }
 
 #[test]
 fn a_new_transaction_is_asked_about_after_those_that_a_block_left_behind() {
     let (application, admission) = admission();
     for number in 0..5 {
-        assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
+        assert_eq!(admission.submit(tx(number)).unwrap().code, 0);
     }
     for height in FIRST..FIRST + 3 {
         let (block, outcome) = block(height);
         admission.commit(&*application, &block, &outcome).unwrap();
         let next = u8::try_from(height - FIRST).unwrap() + 5;
-        let result = admission.submit(tx(next), Source::Local).unwrap();
+        let result = admission.submit(tx(next)).unwrap();
         assert_eq!(result.code, 0, "{next} follows those that wait");
         assert_eq!(admission.pool().len(), 5);
     }
@@ -128,7 +130,7 @@ fn a_new_transaction_is_asked_about_after_those_that_a_block_left_behind() {
 fn a_block_in_the_midst_of_a_recheck_begins_it_anew() {
     let (application, admission) = admission();
     for number in 0..=250 {
-        assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
+        assert_eq!(admission.submit(tx(number)).unwrap().code, 0);
     }
     // Blocks come while others ask again: whoever is asked about twice, or out of turn, is lost.
     std::thread::scope(|scope| {
@@ -160,9 +162,9 @@ fn the_first_block_is_one_block() {
     let application: Arc<dyn Application> = Arc::clone(&counting) as Arc<dyn Application>;
     let pool = Mempool::new(mempool::Config::default());
     let (_, store) = disk();
-    let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    let admission = Admission::new(pool, Arc::clone(&application), store, Silence).unwrap();
     for number in 0..5 {
-        assert_eq!(admission.submit(tx(number), Source::Local).unwrap().code, 0);
+        assert_eq!(admission.submit(tx(number)).unwrap().code, 0);
     }
     let code = std::thread::scope(|scope| {
         let submitter = scope.spawn(|| {
@@ -171,7 +173,7 @@ fn the_first_block_is_one_block() {
                 std::thread::yield_now();
             }
             between.submitting.store(true, Ordering::Release);
-            admission.submit(tx(5), Source::Local).unwrap().code
+            admission.submit(tx(5)).unwrap().code
         });
         let (block, outcome) = block(FIRST);
         admission.commit(&*application, &block, &outcome).unwrap();
@@ -226,9 +228,9 @@ fn nobody_waits_for_rechecks_that_never_end() {
     let application: Arc<dyn Application> = Arc::clone(&slow) as Arc<dyn Application>;
     let pool = Mempool::new(mempool::Config::default());
     let (_, store) = disk();
-    let admission = Admission::new(pool, Arc::clone(&application), store, Silence);
+    let admission = Admission::new(pool, Arc::clone(&application), store, Silence).unwrap();
     for number in 0..=254 {
-        admission.submit(tx(number), Source::Local).unwrap();
+        admission.submit(tx(number)).unwrap();
     }
     let (mut empty, _) = block(FIRST);
     empty.txs.clear();
@@ -251,9 +253,123 @@ fn nobody_waits_for_rechecks_that_never_end() {
             true
         };
         let chain = scope.spawn(move || (2..=BLOCKS).take_while(is_due).map(commit).count());
-        admission.submit(tx(255), Source::Local).unwrap();
+        admission.submit(tx(255)).unwrap();
         is_answered.store(true, Ordering::Relaxed);
         chain.join().unwrap()
     });
     assert!(blocks < 100, "it waited for {blocks} blocks");
+}
+
+/// A peer sends what has succeeded, before the node has seen a block since its start. It looked as
+/// if it stood at height 0, and each transaction that ever succeeded was kept from coming back.
+#[test]
+fn what_passed_long_ago_may_come_again_right_after_a_start() {
+    for (last, comes_again) in [(FIRST + 9_999, false), (FIRST + 10_000, true)] {
+        let (_, store) = disk();
+        let (block, outcome) = block(FIRST);
+        let mut step = store.step();
+        step.outcome(&block, &outcome).unwrap();
+        let mut tip = block.clone();
+        tip.header.height = Height(last);
+        let parts = tip.part_set();
+        let id = tip.id(&parts);
+        let commit = ExtendedCommit {
+            height: Height(last),
+            round: Round::FIRST,
+            block_id: id,
+            signatures: vec![],
+        };
+        step.decide(&tip, &id, &parts, &commit);
+        step.write(Durable::Now).unwrap();
+        let application: Arc<dyn Application> = Arc::new(Slow::default());
+        let pool = Mempool::new(mempool::Config::default());
+        let admission = Admission::new(pool, application, store, Silence).unwrap();
+        admission.receive(PeerId(1), &[tx(0)], || true).unwrap();
+        assert_eq!(admission.pool().len(), usize::from(comes_again), "{last}");
+    }
+}
+
+/// Is best asked about three at once, of which it answers as many as it has courage for.
+struct Together {
+    asked: Mutex<Vec<usize>>,
+    answers: usize,
+}
+
+impl Application for Together {
+    fn info(&self, _: &InfoRequest) -> Result<InfoResponse, ApplicationError> {
+        unasked(Call::Info)
+    }
+
+    fn init_chain(&self, _: &InitChainRequest) -> Result<InitChainResponse, ApplicationError> {
+        unasked(Call::InitChain)
+    }
+
+    fn check_tx(&self, _: &CheckTxRequest) -> Result<TxResult, ApplicationError> {
+        unasked(Call::CheckTx)
+    }
+
+    fn check_txs(
+        &self,
+        requests: &[CheckTxRequest],
+        heard: &mut dyn FnMut(TxResult),
+    ) -> Result<(), ApplicationError> {
+        self.asked.lock().unwrap().push(requests.len());
+        (0..self.answers.min(requests.len())).for_each(|_| heard(TxResult::default()));
+        if self.answers < requests.len() { unasked(Call::CheckTx) } else { Ok(()) }
+    }
+
+    fn checks_at_once(&self) -> usize {
+        3
+    }
+
+    fn query(&self, _: &QueryRequest) -> Result<QueryResponse, ApplicationError> {
+        unasked(Call::Query)
+    }
+
+    fn finalize_block(&self, _: &BlockRequest) -> Result<BlockOutcome, ApplicationError> {
+        unasked(Call::FinalizeBlock)
+    }
+
+    fn commit(&self) -> Result<CommitResponse, ApplicationError> {
+        Ok(CommitResponse::default())
+    }
+}
+
+/// A pool before it, watched as a node watches its own.
+fn together(answers: usize) -> (Arc<Together>, Admission<Arc<dyn Application>, Silence>) {
+    let together = Arc::new(Together { asked: Mutex::default(), answers });
+    let application = Arc::clone(&together) as Arc<dyn Application>;
+    let watched: Arc<dyn Application> =
+        Arc::new(LocalClient::new(application, Arc::<Timings>::default()));
+    let pool = Mempool::new(mempool::Config::default());
+    let (_, store) = disk();
+    (together, Admission::new(pool, watched, store, Silence).unwrap())
+}
+
+#[test]
+fn what_a_peer_brings_and_what_a_block_leaves_is_asked_about_together() {
+    let (together, admission) = together(3);
+    let txs: Vec<Tx> = (0..5).map(tx).collect();
+    admission.receive(PeerId(1), &txs, || true).unwrap();
+    assert_eq!(admission.pool().reap_count(9), txs);
+    let (mut empty, _) = block(FIRST);
+    empty.txs.clear();
+    admission.commit(&*together, &empty, &BlockOutcome::default()).unwrap();
+    assert!(!admission.recheck());
+    assert_eq!(*together.asked.lock().unwrap(), [3, 2, 3, 2]);
+    // None of them is news, and a node that stops asks no more.
+    admission.receive(PeerId(2), &txs, || true).unwrap();
+    admission.receive(PeerId(2), &[tx(9)], || false).unwrap();
+    assert_eq!(together.asked.lock().unwrap().len(), 4);
+}
+
+#[test]
+fn what_has_no_answer_may_come_again() {
+    let (together, admission) = together(1);
+    let txs: Vec<Tx> = (0..3).map(tx).collect();
+    admission.receive(PeerId(1), &txs, || true).unwrap_err();
+    assert_eq!(admission.pool().reap_count(9), [tx(0)]);
+    admission.receive(PeerId(1), &txs, || true).unwrap_err();
+    assert_eq!(admission.pool().reap_count(9), [tx(0), tx(1)]);
+    assert_eq!(*together.asked.lock().unwrap(), [3, 2]);
 }

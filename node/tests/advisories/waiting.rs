@@ -8,7 +8,7 @@ use std::time::Duration;
 use abci::{Application, Connections};
 use apps::KvStore;
 use consensus::{Input, Question, Replica, Start};
-use mempool::{Mempool, Source};
+use mempool::Mempool;
 use node::admission::{Admission, Bell};
 use node::driver::{Driver, Event};
 use node::events::Events;
@@ -64,13 +64,14 @@ impl Bench {
     fn admission(&self, replica: SyncSender<Event>) -> Arc<Admission> {
         let application: Arc<dyn Application> = Arc::new(KvStore::in_memory());
         let (work, _) = sync_channel(1);
-        Arc::new(Admission::new(
+        let admission = Admission::new(
             Mempool::new(mempool::Config::default()),
             Connections::local(application, Arc::default()).mempool,
             self.store.clone(),
             self.network.clone(),
             Bell::new(work, replica),
-        ))
+        );
+        Arc::new(admission.expect("the store is empty"))
     }
 
     /// A replica at the first height, whose votes must carry extensions, and its driver.
@@ -205,7 +206,7 @@ fn advisory_43_the_replica_never_waits_for_room_in_its_own_queue() {
     let bench = Bench::new();
     let (replica, _inbox) = sync_channel(1);
     let admission = bench.admission(replica.clone());
-    let taken = admission.submit(types::Tx::from_static(b"name=satoshi"), Source::Local);
+    let taken = admission.submit(types::Tx::from_static(b"name=satoshi"));
     assert_eq!(taken.expect("the kvstore takes it").code, 0);
     replica.send(Event::Stop).expect("there is room for one");
     let (told, heard) = sync_channel(1);

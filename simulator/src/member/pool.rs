@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use abci::Application;
 use consensus::Input;
-use execution::admission::{GOSSIP_PAUSE, Herald, QUEUE_MAX};
-use mempool::Source;
+use execution::admission::{GOSSIP_PAUSE, Herald, QUEUE_MAX, log_failure};
 use types::{Height, Message, PeerId, Tx};
 
 use super::Member;
@@ -108,7 +107,7 @@ impl Desk {
         let work = self.work.borrow_mut().pop_front();
         match work {
             Some(Work::Received(peer, txs)) => {
-                txs.into_iter().for_each(|tx| self.rules.admit(tx, Source::Peer(peer)));
+                log_failure(self.rules.receive(peer, &txs, || true));
             }
             Some(Work::Wake) | None => {}
         }

@@ -162,7 +162,7 @@ impl Whole {
             around,
             chance,
         )?;
-        let life = Life::new(self, outside, store, application);
+        let life = Life::new(self, outside, store, application)?;
         let store = life.store.clone();
         let application = Arc::clone(&life.recorded);
         // From here on there is something to be drawn from, even if the handshake does not end.

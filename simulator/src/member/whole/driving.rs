@@ -6,7 +6,6 @@ use std::sync::Arc;
 use abci::QueryRequest;
 use bytes::Bytes;
 use consensus::{Input, Question, Record, Start};
-use mempool::Source;
 use types::{Height, Message, PeerId, Tx, TxHash};
 
 use super::life::Sorted;
@@ -227,7 +226,7 @@ impl Member {
         // As the RPC does: whoever asks first misses nothing.
         let hash = TxHash::of(&tx);
         life.waiting.entry(hash).or_default().push(ticket);
-        let taken = life.desk.rules.submit(tx, Source::Local);
+        let taken = life.desk.rules.submit(tx);
         let code = taken.ok().map(|result| result.code);
         if code != Some(0) {
             life.waiting.remove(&hash);

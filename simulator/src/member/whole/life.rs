@@ -8,7 +8,7 @@ use abci::{Application, Grammar, Recorded};
 use consensus::{Decided, Question};
 use execution::{Executor, SharedMemory, Watch, sift_evidence};
 use mempool::Mempool;
-use storage::Store;
+use storage::{StorageError, Store};
 use types::verified::Verdict;
 use types::{Height, Keyring, Message, Offence, PeerId, TxHash};
 
@@ -58,7 +58,12 @@ pub enum Sorted {
 
 impl Life {
     /// Over what is on the disk.
-    pub fn new(whole: &Whole, outside: &Outside, store: Store, application: Simulated) -> Self {
+    pub fn new(
+        whole: &Whole,
+        outside: &Outside,
+        store: Store,
+        application: Simulated,
+    ) -> Result<Self, StorageError> {
         let application = Arc::new(application);
         let grammar = if whole.has_begun() { Grammar::recovery() } else { Grammar::clean_start() };
         let recorded = Arc::clone(&application) as Arc<dyn Application>;
@@ -74,7 +79,7 @@ impl Life {
             Arc::clone(&recorded),
             store.clone(),
             Bell::default(),
-        ));
+        )?);
         let own = &outside.plan.members[whole.number];
         let executor = Executor {
             application: Arc::clone(&recorded),
@@ -86,7 +91,7 @@ impl Life {
             watch: Arc::clone(&whole.lookout) as Arc<dyn Watch>,
         };
         let desk = Desk::new(rules, outside.now);
-        Self {
+        Ok(Self {
             store,
             application,
             recorded,
@@ -97,7 +102,7 @@ impl Life {
             busy_until: outside.now,
             desk,
             waiting: BTreeMap::new(),
-        }
+        })
     }
 
     /// The replica asks something, to be answered from `begins` on. Returns when the executor is to
