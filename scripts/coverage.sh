@@ -13,12 +13,7 @@ cd "$(dirname "$0")/.."
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/coverage
 export CARGO_TARGET_DIR
 
-host=$(rustc -vV | sed -n 's/^host: //p')
-tools=$(rustc --print sysroot)/lib/rustlib/$host/bin
-if [ ! -x "$tools/llvm-profdata" ] || [ ! -x "$tools/llvm-cov" ]; then
-    echo "error: llvm-profdata and llvm-cov are missing; \`rustup component add llvm-tools\`" >&2
-    exit 1
-fi
+tools=$(sh scripts/llvm-tools.sh)
 
 # Only what is measured counts its lines, and whose functions may be made elsewhere: the rest stays
 # as quick as it is. Tests bring what writes the counts when they end.

@@ -1,9 +1,12 @@
-//! How many heights a second one core simulates: four validators in fair weather, with stand-in
-//! and with real signatures. Other numbers of heights can be given, first those of the stand-in.
+//! How much one core simulates in a second: heights of four validators in fair weather, with
+//! stand-in and with real signatures, and drawn seeds with all that can go wrong. Other numbers of
+//! these can be given, in this order; 0 leaves one out.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 use std::time::Instant;
 
+use simulator::plan::Shape;
+use simulator::search::Run;
 use simulator::{Plan, world};
 
 /// Most of what is simulated takes little memory for a short time.
@@ -12,8 +15,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let given: Vec<u64> = std::env::args().filter_map(|it| it.parse().ok()).collect();
-    for (real, usual) in [(false, 5000), (true, 300)] {
-        let heights = given.get(usize::from(real)).copied().unwrap_or(usual);
+    let asked = |place, usual| given.get(place).copied().unwrap_or(usual);
+    for (real, heights) in [(false, asked(0, 5000)), (true, asked(1, 300))] {
         if heights == 0 {
             continue;
         }
@@ -30,5 +33,18 @@ fn main() {
             heights as f64 / seconds,
             events as f64 / seconds / 1e6,
         );
+    }
+    let seeds = asked(2, 300);
+    let (shape, mut heights) = (Shape::default(), 0);
+    let started = Instant::now();
+    for seed in 0..seeds {
+        let run = Run::new(seed, &shape).expect("all seeds have this shape");
+        assert_eq!(run.report.failure, None, "seed {seed}");
+        heights += run.report.counts.heights;
+    }
+    if 0 < seeds {
+        let seconds = started.elapsed().as_secs_f64();
+        let (each, speed) = (1000.0 * seconds / seeds as f64, heights as f64 / seconds);
+        println!("{seeds} drawn seeds: {each:.1} ms each, {speed:.0} heights/s");
     }
 }
