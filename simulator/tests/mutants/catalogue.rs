@@ -337,7 +337,7 @@ pub const MUTANTS: [Mutant; 25] = [
 ",
             replace: "        let waits = self.pool().checked(&key, answer_of(&result))?;
         drop(asking);
-        if LIVE && waits && matches!(source, Source::Local) {
+        if LIVE && waits {
             self.announce();
             return Err(Refusal::Seen.into());
         }
