@@ -38,8 +38,8 @@ test-mixed: build
 test-peers:
 	cd abci/peers && cargo test --release
 
-## release: the program that people are given: a height costs it a fifth less. Takes half an hour, and
-## needs `rustup component add llvm-tools`
+## release: the program that people are given: an empty block costs it a fifth less. Takes half an
+## hour, and needs `rustup component add llvm-tools`
 release: setup
 	sh scripts/release.sh
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures how much one core simulates when the simulator is built as `make release` builds the
 # program: as a whole, and by a profile. The profile is taken of 300 drawn seeds, with all their faults;
-# measured are fair weather, and a thousand seeds. Takes about six minutes.
+# measured are fair weather, and a thousand seeds. Takes about ten minutes.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ flags=${RUSTFLAGS:-}
 # Builds the benchmark, and prints where it is.
 build() {
     RUSTFLAGS="$flags $1" cargo bench --profile dist --locked --target "$host" -p simulator \
-        --bench speed --no-run --message-format json |
+        --bench speed --no-run --message-format json-render-diagnostics |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'
 }
 

@@ -31,7 +31,9 @@ pub trait Watcher: Send + Sync + 'static {
         &self,
         call: Call,
         ask: impl FnOnce() -> Result<T, ApplicationError>,
-    ) -> Result<T, ApplicationError>;
+    ) -> Result<T, ApplicationError> {
+        self.watch_all(call, 1, ask)
+    }
 
     /// As [`Watcher::watch`], for `count` calls of one kind that are put together.
     ///

@@ -31,13 +31,6 @@ impl Recording {
         self.state().calls.clone()
     }
 
-    fn record(&self, call: Call) -> Result<(), ApplicationError> {
-        let mut state = self.state();
-        state.grammar.call(call).map_err(|error| ApplicationError::new(call, error))?;
-        state.calls.push(call);
-        Ok(())
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,22 +44,19 @@ impl Recorded {
 }
 
 impl Watcher for Recording {
-    fn watch<T>(
-        &self,
-        call: Call,
-        ask: impl FnOnce() -> Result<T, ApplicationError>,
-    ) -> Result<T, ApplicationError> {
-        self.record(call)?;
-        ask()
-    }
-
     fn watch_all<T>(
         &self,
         call: Call,
         count: usize,
         ask: impl FnOnce() -> Result<T, ApplicationError>,
     ) -> Result<T, ApplicationError> {
-        (0..count).try_for_each(|_| self.record(call))?;
+        {
+            let mut state = self.state();
+            for _ in 0..count {
+                state.grammar.call(call).map_err(|error| ApplicationError::new(call, error))?;
+                state.calls.push(call);
+            }
+        }
         ask()
     }
 }

@@ -68,18 +68,7 @@ impl Timings {
 }
 
 impl Watcher for Timings {
-    fn watch<T>(
-        &self,
-        call: Call,
-        ask: impl FnOnce() -> Result<T, ApplicationError>,
-    ) -> Result<T, ApplicationError> {
-        let start = Instant::now();
-        let answer = ask();
-        self.record(call, start.elapsed());
-        answer
-    }
-
-    /// They share the time evenly.
+    /// Calls that are put together share their time evenly.
     fn watch_all<T>(
         &self,
         call: Call,

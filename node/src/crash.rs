@@ -38,14 +38,6 @@ fn place(is_meant: impl Fn(&str) -> bool) {
 pub struct Calls;
 
 impl Watcher for Calls {
-    fn watch<T>(
-        &self,
-        call: Call,
-        ask: impl FnOnce() -> Result<T, ApplicationError>,
-    ) -> Result<T, ApplicationError> {
-        self.watch_all(call, 1, ask)
-    }
-
     fn watch_all<T>(
         &self,
         call: Call,
